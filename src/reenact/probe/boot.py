@@ -1,0 +1,118 @@
+"""Start-up of the probe: reads its settings, hides its traces, installs its hooks, writes the start event."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from .. import knobs
+from .journal import complain
+from .state import Probe
+
+SCHEMA = 1
+
+probe: Probe | None = None
+"""This process's probe, for ``reenact.log``; None where nothing is recorded."""
+
+
+def start(path: str) -> None:
+    """Starts recording in this process.
+
+    Args:
+        path: the probe's settings file, ``probe.json`` of the run.
+    """
+    global probe
+    with open(path, encoding="utf-8") as file:
+        settings = json.load(file)
+    process = os.environ.get(knobs.PROCESS) or settings.get("process", "rank0")
+    probe = Probe(settings, process)
+    _hide(probe)
+    _write_start(probe)
+    for name in ("clean", "entropy", "files", "children", "imports"):
+        try:
+            module = __import__(f"{__package__}.{name}", fromlist=["install"])
+            module.install(probe)
+        except Exception as problem:
+            complain(name, problem)
+            probe.journal.gap(f"probe-{name}", f"this part of the probe did not start: {problem!r}")
+    import atexit
+
+    atexit.register(finish, probe)
+
+
+def _hide(probe: Probe) -> None:
+    """Takes the probe's variables out of ``os.environ`` but leaves them in the C environment, for children."""
+    shown: dict[str, str | None] = probe.settings.get("hide", {})
+    data: dict[Any, Any] = getattr(os.environ, "_data", {})
+    encode = getattr(os.environ, "encodekey", None)
+    if encode is None:
+        return
+    for name, original in {knobs.PROBE: None, knobs.PROCESS: None, **shown}.items():
+        value = os.environ.get(name)
+        if value is None:
+            continue
+        probe.hidden[name] = value
+        if original is None:
+            data.pop(encode(name), None)
+        else:
+            data[encode(name)] = os.environ.encodevalue(original)
+
+
+def _write_start(probe: Probe) -> None:
+    flags = {name: getattr(sys.flags, name) for name in dir(sys.flags) if not name.startswith(("_", "n_", "count", "index"))}
+    rank = os.environ.get("RANK")
+    world = os.environ.get("WORLD_SIZE")
+    probe.journal.write(
+        "start",
+        schema=SCHEMA,
+        process=probe.process,
+        pid=probe.pid,
+        ppid=os.getppid(),
+        main=probe.main,
+        role="main" if probe.main else "child",
+        argv=getattr(sys, "argv", None),
+        orig_argv=getattr(sys, "orig_argv", None),
+        executable=sys.executable,
+        prefix=sys.prefix,
+        base_prefix=sys.base_prefix,
+        version=".".join(map(str, sys.version_info[:3])),
+        build=sys.version,
+        implementation=sys.implementation.name,
+        flags=flags,
+        cwd=_cwd(),
+        rank=int(rank) if rank and rank.isdigit() else None,
+        world_size=int(world) if world and world.isdigit() else None,
+        time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        path=list(sys.path),
+    )
+
+
+def _cwd() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def finish(probe: Probe) -> None:
+    """Writes the end event; registered with ``atexit``, so it does not run after os._exit or a kill."""
+    if os.getpid() != probe.pid:
+        return
+    fields: dict[str, Any] = {"steps": 0, "exception": None}
+    for hook in probe.on_end:
+        try:
+            fields.update(hook(probe) or {})
+        except Exception as problem:
+            complain("end", problem)
+    probe.trace.flush(wait=True)
+    if probe.trace.failed:
+        probe.journal.gap("trace", "some events of the trace could not be written", True)
+    if probe.given is not None:
+        fields["not_given"] = probe.given.missed
+    kind = getattr(sys, "last_type", None)
+    if kind is not None:
+        fields["exception"] = {"type": kind.__name__, "message": str(getattr(sys, "last_value", ""))[:2000]}
+    probe.journal.write("end", **fields)

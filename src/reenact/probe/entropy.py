@@ -1,0 +1,148 @@
+"""Entropy: what the program draws from the operating system, and the seeds it sets. Recorded; given back on replay.
+
+Nothing is replaced while recording. On replay ``os.urandom`` returns the bytes that the baseline drew at the same call
+site, and a seed that the baseline took from the clock is used in the place of the new one.
+"""
+
+from __future__ import annotations
+
+import binascii
+import functools
+import os
+import time
+from typing import Any
+
+from .callsite import call_site
+from .given import Given
+from .journal import complain
+from .state import Probe
+from .traceformat import SEED
+
+
+def install(probe: Probe) -> None:
+    """Wraps ``os.urandom`` and, on replay, loads the baseline's entropy."""
+    if probe.replay_dir:
+        probe.given = Given(os.path.join(probe.replay_dir, probe.process + ".jsonl"))
+    _wrap_urandom(probe)
+
+
+def _wrap_urandom(probe: Probe) -> None:
+    original = os.urandom
+
+    def urandom(size: int, /) -> bytes:
+        data = original(size)
+        try:
+            site = call_site()
+            if probe.given is not None:
+                given = probe.given.draw(site, size)
+                if given is not None:
+                    data = given
+            probe.journal.write("draw", n=size, data=_base64(data), site=site)
+        except Exception as problem:
+            complain("urandom", problem)
+        return data
+
+    dress(urandom, original)
+    os.urandom = urandom
+
+
+def dress(wrapper: Any, original: Any) -> None:
+    """Gives a wrapper the name, documentation and signature of what it stands for."""
+    try:
+        functools.update_wrapper(wrapper, original)
+    except Exception as problem:
+        complain("dress", problem)
+
+
+def _base64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+class Seeds:
+    """Records calls of seeding functions, numbered per library and function.
+
+    Args:
+        probe: this process's probe.
+        lib: name of the library.
+    """
+
+    def __init__(self, probe: Probe, lib: str) -> None:
+        self._probe = probe
+        self._lib = lib
+        self._count: dict[str, int] = {}
+
+    def wrap(self, original: Any, fn: str) -> Any:
+        """A function that records its first argument as a seed, then does what ``original`` does."""
+
+        def seeding(*args: Any, **kwargs: Any) -> Any:
+            try:
+                args, kwargs = self._note(fn, args, kwargs)
+            except Exception as problem:
+                complain("seed", problem)
+            return original(*args, **kwargs)
+
+        dress(seeding, original)
+        return seeding
+
+    def _note(self, fn: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        n = self._count.get(fn, 0)
+        self._count[fn] = n + 1
+        value = args[0] if args else next(iter(kwargs.values()), None)
+        origin = origin_of(value)
+        if self._probe.given is not None:
+            before = self._probe.given.seed(self._lib, fn, n)
+            if before is not None and before.get("origin") == "clock" and type(before["value"]) is type(value):
+                value, origin = before["value"], "clock"
+                if args:
+                    args = (value, *args[1:])
+                else:
+                    kwargs = {name: value for name in kwargs}
+        self._probe.journal.write(
+            "seed", lib=self._lib, fn=fn, value=plain(value), site=call_site(), origin=origin, n=n
+        )
+        self._probe.trace.emit(SEED, f"{self._lib}.{fn}", None, None, self._step(), _fingerprint(value))
+        return args, kwargs
+
+    def _step(self) -> int:
+        training = self._probe.training
+        return -1 if training is None else int(training.step_now())
+
+
+def _fingerprint(value: Any) -> int:
+    from ..fingerprint.values import ValueHasher
+
+    return ValueHasher().fingerprint(plain(value))
+
+
+def plain(value: Any) -> Any:
+    """A value that JSON can hold: numbers and strings as they are, integers of other types as integers, else repr."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    index = getattr(value, "__index__", None)
+    if index is not None:
+        try:
+            return index()
+        except Exception:
+            pass
+    return repr(value)[:500]
+
+
+def origin_of(value: Any) -> str:
+    """``none`` for no seed, ``clock`` for a number that looks like the time now in some unit, else ``code``."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return "code"
+    now = time.time()
+    for unit in (1, 1_000, 1_000_000, 1_000_000_000):
+        ticks = now * unit
+        for wrap in (None, 2**32, 2**31, 2**32 - 1, 2**31 - 1):
+            if wrap is None:
+                near = abs(ticks - value) < 10 * unit
+            elif ticks > wrap:
+                near = unit <= 1_000 and abs(int(ticks) % wrap - value) < 10 * unit
+            else:
+                continue
+            if near and value > 100_000:
+                return "clock"
+    return "code"

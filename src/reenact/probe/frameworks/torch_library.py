@@ -1,0 +1,289 @@
+"""torch: optimizers, modules, backward, save, seeds, and what the library says of itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from ..callsite import call_site
+from ..entropy import Seeds, dress
+from ..journal import complain
+from ..state import Probe
+from ..training import Training
+from .readers import note
+
+
+def hook(probe: Probe, torch: Any) -> None:
+    """Installs torch's own global hooks, and wraps the few functions that have none."""
+    training = Training(probe, torch)
+    probe.training = training
+    probe.on_end.append(training.finish)
+    probe.on_fork.append(lambda _: _forget(probe, torch))
+    probe.journal.write("library", name="torch", **_about(torch))
+    if probe.deterministic:
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+    _watch_seeds(probe, torch)
+    _watch_modules(probe, torch)
+    _watch_optimizers(probe, torch)
+    _watch_backward(probe, torch)
+    _watch_files(probe, torch)
+    _watch_compile(probe, torch)
+
+
+def _forget(probe: Probe, torch: Any) -> None:
+    """A forked child trains, if at all, on its own."""
+    probe.training.__init__(probe, torch)
+
+
+def _busy_elsewhere(torch: Any) -> Any:
+    """A function that says whether torch is tracing, transforming or dispatching to a mode: then nothing is observed."""
+    tracing = torch._C._get_tracing_state
+    depth = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
+    functorch = getattr(torch._C, "_functorch", None)
+    interpreter = getattr(functorch, "peek_interpreter_stack", lambda: None)
+
+    def busy() -> bool:
+        return tracing() is not None or depth() > 0 or interpreter() is not None
+
+    return busy
+
+
+def _compiling(torch: Any) -> Any:
+    compiler = getattr(torch, "compiler", None)
+    return getattr(compiler, "is_compiling", None) or (lambda: False)
+
+
+def _watch_modules(probe: Probe, torch: Any) -> None:
+    """Root modules only: calls inside another module's forward are counted, not looked at."""
+    is_compiling = _compiling(torch)
+    busy = _busy_elsewhere(torch)
+    depth = [0]
+    pid = os.getpid
+    probe.module_depth = depth
+
+    def entering(module: Any, args: Any) -> None:
+        if is_compiling():
+            return
+        depth[0] += 1
+
+    def leaving(module: Any, args: Any, kwargs: Any, output: Any) -> None:
+        if is_compiling():
+            return
+        if depth[0] > 1:
+            depth[0] -= 1
+            return
+        depth[0] = 0
+        try:
+            training = probe.training
+            if training.mine() and probe.pid == pid() and not busy() and not _in_worker():
+                training.forward(module, args, kwargs, output)
+        except Exception as problem:
+            failed(probe, "forward", problem)
+
+    from_module = sys.modules["torch.nn.modules.module"]
+    from_module.register_module_forward_pre_hook(entering)
+    try:
+        from_module.register_module_forward_hook(leaving, with_kwargs=True)
+    except TypeError:
+        from_module.register_module_forward_hook(lambda m, a, out: leaving(m, a, None, out))
+
+
+def _in_worker() -> bool:
+    data = sys.modules.get("torch.utils.data._utils.worker")
+    return data is not None and data.get_worker_info() is not None
+
+
+def _watch_optimizers(probe: Probe, torch: Any) -> None:
+    """Every ``torch.optim.Optimizer``; a step inside a step (``super().step()``) counts once."""
+    from_optimizer = sys.modules["torch.optim.optimizer"]
+    is_compiling = _compiling(torch)
+    inside: list[int] = []
+    first = [True]
+
+    def before(optimizer: Any, args: Any, kwargs: Any) -> None:
+        if is_compiling():
+            return
+        try:
+            probe.module_depth[0] = 0
+            inside.append(id(optimizer))
+            if len(inside) > 8:
+                del inside[:-1]
+            if len(inside) == 1 and probe.training.mine():
+                probe.training.before_step(optimizer)
+        except Exception as problem:
+            failed(probe, "step", problem)
+
+    def after(optimizer: Any, args: Any, kwargs: Any) -> None:
+        if is_compiling():
+            return
+        try:
+            if inside:
+                inside.pop()
+            if id(optimizer) in inside or not probe.training.mine():
+                return
+            inside.clear()
+            probe.training.stepped(optimizer)
+            if first[0]:
+                first[0] = False
+                probe.journal.write("library", name="torch", **_settings(torch))
+        except Exception as problem:
+            failed(probe, "step", problem)
+
+    if not hasattr(from_optimizer, "register_optimizer_step_post_hook"):
+        probe.journal.gap("torch-version", f"torch {torch.__version__} has no global optimizer hooks: steps were not traced")
+        return
+    from_optimizer.register_optimizer_step_pre_hook(before)
+    from_optimizer.register_optimizer_step_post_hook(after)
+
+    def __del__(self: Any) -> None:
+        try:
+            if probe.training.mine() and not sys.is_finalizing():
+                probe.training.leaving(self)
+        except Exception as problem:
+            complain("optimizer", problem)
+
+    if not hasattr(torch.optim.Optimizer, "__del__"):
+        torch.optim.Optimizer.__del__ = __del__
+
+
+def _watch_backward(probe: Probe, torch: Any) -> None:
+    original = torch.autograd.backward
+    is_compiling = _compiling(torch)
+    busy = _busy_elsewhere(torch)
+
+    def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
+        if not is_compiling():
+            try:
+                probe.module_depth[0] = 0
+                if probe.training.mine() and not busy():
+                    probe.training.backward(tensors)
+            except Exception as problem:
+                failed(probe, "backward", problem)
+        return original(tensors, *args, **kwargs)
+
+    dress(backward, original)
+    torch.autograd.backward = backward
+
+
+def _watch_files(probe: Probe, torch: Any) -> None:
+    """``torch.save`` writes from C++; so do ``torch.jit.save`` and the memory maps of ``torch.from_file``."""
+    original = torch.save
+
+    def save(obj: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            named = isinstance(f, (str, bytes, os.PathLike))
+            if named:
+                note(f, "w", "torch.save")
+            if probe.training.mine() and not _in_worker():
+                path = os.path.abspath(os.fsdecode(f)) if named else getattr(f, "name", None)
+                path = path if isinstance(path, str) else ""
+                probe.training.saved("torch.save", path, obj, call_site())
+        except Exception as problem:
+            complain("save", problem)
+        return original(obj, f, *args, **kwargs)
+
+    dress(save, original)
+    torch.save = save
+    torch.serialization.save = save
+    original_map = getattr(torch, "from_file", None)
+    if original_map is not None:
+
+        def from_file(filename: Any, shared: Any = None, *args: Any, **kwargs: Any) -> Any:
+            note(filename, "u" if shared else "r", "torch.from_file")
+            return original_map(filename, shared, *args, **kwargs)
+
+        dress(from_file, original_map)
+        torch.from_file = from_file
+
+
+def _watch_seeds(probe: Probe, torch: Any) -> None:
+    seeds = Seeds(probe, "torch")
+    manual = seeds.wrap(torch.manual_seed, "manual_seed")
+    torch.manual_seed = torch.random.manual_seed = manual
+    original = torch.seed
+
+    def seed() -> int:
+        value = int(original())
+        try:
+            n = probe.next_number("torch.seed")
+            if probe.given is not None:
+                before = probe.given.seed("torch", "seed", n)
+                if before is not None:
+                    value = before["value"]
+                    torch.default_generator.manual_seed(value)
+            probe.journal.write("seed", lib="torch", fn="seed", value=value, site=call_site(), origin="none", n=n)
+        except Exception as problem:
+            complain("seed", problem)
+        return value
+
+    dress(seed, original)
+    torch.seed = torch.random.seed = seed
+
+
+def _watch_compile(probe: Probe, torch: Any) -> None:
+    original = getattr(torch, "compile", None)
+    if original is None:
+        return
+
+    def compile(*args: Any, **kwargs: Any) -> Any:
+        try:
+            probe.journal.write("hazard", id="torch-compile", detail="torch.compile was used", site=call_site())
+        except Exception as problem:
+            complain("compile", problem)
+        return original(*args, **kwargs)
+
+    dress(compile, original)
+    torch.compile = compile
+
+
+def failed(probe: Probe, where: str, problem: Exception) -> None:
+    """A hook failed: said once in the record, and nothing else happens."""
+    complain(where, problem)
+    probe.journal.gap("trace-" + where, f"an event could not be fingerprinted: {type(problem).__name__}: {problem}")
+
+
+def _about(torch: Any) -> dict[str, Any]:
+    """What the library is: version, build, CPU capability."""
+    about: dict[str, Any] = {"version": str(torch.__version__)}
+    for name, read in (
+        ("config", lambda: torch.__config__.show()),
+        ("parallel_info", lambda: torch.__config__.parallel_info()),
+        ("cpu_capability", lambda: torch.backends.cpu.get_cpu_capability()),
+        ("cuda", lambda: torch.version.cuda),
+        ("hip", lambda: torch.version.hip),
+        ("git", lambda: torch.version.git_version),
+    ):
+        try:
+            about[name] = read()
+        except Exception:
+            about[name] = None
+    return about
+
+
+def _settings(torch: Any) -> dict[str, Any]:
+    """The settings in force at the first step that change bits."""
+    cuda = torch.backends.cuda
+    cudnn = torch.backends.cudnn
+    found: dict[str, Any] = {"version": str(torch.__version__)}
+    for name, read in (
+        ("threads", lambda: torch.get_num_threads()),
+        ("interop_threads", lambda: torch.get_num_interop_threads()),
+        ("deterministic", lambda: torch.are_deterministic_algorithms_enabled()),
+        ("matmul_precision", lambda: torch.get_float32_matmul_precision()),
+        ("default_dtype", lambda: str(torch.get_default_dtype())),
+        ("allow_tf32_matmul", lambda: cuda.matmul.allow_tf32),
+        ("allow_tf32_cudnn", lambda: cudnn.allow_tf32),
+        ("cudnn_benchmark", lambda: cudnn.benchmark),
+        ("cudnn_deterministic", lambda: cudnn.deterministic),
+        ("mkldnn", lambda: torch.backends.mkldnn.enabled),
+    ):
+        try:
+            found[name] = read()
+        except Exception:
+            found[name] = None
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        found["cudnn"] = cudnn.version()
+        found["devices"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return found

@@ -1,0 +1,55 @@
+"""When gradients and parameters are fingerprinted: often enough to name a step, seldom enough to cost next to nothing."""
+
+from __future__ import annotations
+
+FIRST = 16
+"""The first steps are sampled whole, each tensor for itself."""
+
+BUDGET = 0.004
+"""Share of a step's time that sampling may take on average."""
+
+NONE, JOINT, WHOLE = 0, 1, 2
+
+
+class Schedule:
+    """Decides for each step: nothing, one joint fingerprint of all tensors, or one for each.
+
+    Whole: steps 0 to 15 and every power of two. Joint: every multiple of a stride that is chosen once, after the first steps,
+    from the measured cost of sampling and the time a step takes. On replay the recorded stride is followed.
+
+    Args:
+        recorded: (first step, stride) pairs of the baseline, or empty when recording.
+    """
+
+    def __init__(self, recorded: list[tuple[int, int]]) -> None:
+        self._recorded = list(recorded)
+        self.stride = 0
+        self._from = 0
+
+    def at(self, step: int) -> int:
+        """NONE, JOINT or WHOLE for this step."""
+        if step < FIRST or step & (step - 1) == 0:
+            return WHOLE
+        while self._recorded and self._recorded[0][0] <= step:
+            self._from, self.stride = self._recorded.pop(0)
+        if self.stride and step >= self._from and step % self.stride == 0:
+            return JOINT
+        return NONE
+
+    def choose(self, step: int, sampling: float, period: float) -> int | None:
+        """Chooses the stride after the first steps; None when it is given by a baseline or was chosen before.
+
+        Args:
+            step: the first step that the stride applies to.
+            sampling: seconds that sampling one step takes.
+            period: seconds that a step takes without the probe.
+        """
+        if self._recorded or self.stride:
+            return None
+        self.stride = max(1, round(sampling / max(BUDGET * period, 1e-9) + 0.5))
+        self._from = step
+        return self.stride
+
+    def pending(self) -> list[tuple[int, int]]:
+        """What a baseline's schedule still has to come."""
+        return self._recorded

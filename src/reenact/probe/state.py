@@ -1,0 +1,70 @@
+"""What the parts of the probe share in one process."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .journal import Journal
+from .trace import Trace
+
+
+class Probe:
+    """This process's recorder: its settings, its journal, and its place in the tree of processes.
+
+    Args:
+        settings: the content of ``probe.json``.
+        process: identity of this process.
+    """
+
+    def __init__(self, settings: dict[str, Any], process: str) -> None:
+        self.settings = settings
+        self.run_dir: str = settings["run_dir"]
+        self.root: str = settings["root"]
+        self.deterministic: bool = bool(settings.get("deterministic"))
+        self.replay_dir: str | None = settings.get("replay_dir")
+        self.process = process
+        self.pid = os.getpid()
+        self.main = process == settings.get("process", "rank0")
+        self.journal = Journal(self.run_dir, process)
+        self.trace = Trace(self.run_dir, process)
+        self.training: Any = None
+        """The training loop (:class:`..probe.training.Training`), once torch is imported."""
+        self.module_depth = [0]
+        self.children = 0
+        self._numbers: dict[str, int] = {}
+        self.given: Any = None
+        """Entropy to give back (:class:`..probe.replayed.Given`), or None when recording."""
+        self.hidden: dict[str, str] = {}
+        """Variables kept in the C environment for children but not shown to the program."""
+        self.on_fork: list[Any] = []
+        """Called with this probe in a forked child."""
+        self.on_end: list[Any] = []
+        """Called with this probe before the end event; each returns fields for it, or None."""
+
+    def path_changed(self) -> bool:
+        """True when the program has set PYTHONPATH itself, so that children no longer inherit ours."""
+        shown = self.settings.get("hide", {}).get("PYTHONPATH")
+        return os.environ.get("PYTHONPATH") != shown
+
+    def next_number(self, what: str) -> int:
+        """0, 1, 2 … for each thing that is counted."""
+        number = self._numbers.get(what, 0)
+        self._numbers[what] = number + 1
+        return number
+
+    def next_child(self) -> str:
+        """Identity of the next child process, in the order of creation."""
+        self.children += 1
+        return f"{self.process}.{self.children}"
+
+    def after_fork(self) -> None:
+        """Makes this the recorder of a freshly forked child."""
+        self.process = f"{self.process}.{self.children}"
+        self.children = 0
+        self.main = False
+        self.pid = os.getpid()
+        self.journal.after_fork(self.process)
+        self.trace.after_fork(self.process)
+        for hook in self.on_fork:
+            hook(self)

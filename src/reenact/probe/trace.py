@@ -1,0 +1,126 @@
+"""The trace of one process: fixed-size binary events, in the order in which they happened.
+
+Events of a step are buffered and written with one ``os.write`` at its end. A value that is still being computed on a
+device holds its place in the queue; nothing here waits for a device while the program runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from typing import Any
+
+from ..fingerprint.weights import GOLDEN, finish, mix
+from .journal import complain, open_unique
+from .traceformat import MAGIC, NO_NAME, RECORD
+
+QUEUE = 8192
+"""Events held back at most for a device that has not caught up."""
+
+
+class Trace:
+    """Writer of one process's trace; opened at the first event.
+
+    Args:
+        folder: the run folder.
+        process: identity of this process.
+    """
+
+    def __init__(self, folder: str, process: str) -> None:
+        self._folder = os.path.join(folder, "trace")
+        self._process = process
+        self._fd = -1
+        self._names_fd = -1
+        self._names: dict[Any, int] = {}
+        self._queue: deque[tuple[int, int, int, int, Any]] = deque()
+        self.events = 0
+        self.failed = False
+
+    def emit(self, kind: int, name: str, dtype: Any, shape: Any, step: int, value: Any, flags: int = 0) -> None:
+        """Queues one event.
+
+        Args:
+            kind: see :mod:`.traceformat`.
+            name: of the tensor or value; with ``dtype`` and ``shape`` it makes a row of the name table.
+            step: optimizer steps completed, or -1 before training.
+            value: an integer below 2**64, or an object with ``ready()`` and ``result()``.
+        """
+        key = (kind, name, dtype, shape)
+        row = self._names.get(key)
+        if row is None:
+            row = self._add_name(key)
+        self._queue.append((kind, flags, row, step, value))
+        self.events += 1
+        if len(self._queue) > QUEUE:
+            self.flush(wait=True)
+
+    def flush(self, wait: bool = False) -> None:
+        """Writes the events whose values are known, in order; with ``wait`` all of them."""
+        queue = self._queue
+        if not queue:
+            return
+        out = []
+        while queue:
+            kind, flags, row, step, value = queue[0]
+            if type(value) is not int:
+                if not wait and not value.ready():
+                    break
+                try:
+                    value = value.result()
+                except Exception as problem:
+                    complain("trace", problem)
+                    queue.popleft()
+                    self.failed = True
+                    continue
+            queue.popleft()
+            out.append(RECORD.pack(kind, flags, row, step, value))
+        if out:
+            try:
+                if self._fd < 0:
+                    self._open()
+                os.write(self._fd, b"".join(out))
+            except Exception as problem:
+                complain("trace", problem)
+                self.failed = True
+
+    def _open(self) -> None:
+        os.makedirs(self._folder, exist_ok=True)
+        self._process, self._fd = open_unique(self._folder, self._process, ".trace")
+        os.write(self._fd, MAGIC)
+
+    def _add_name(self, key: Any) -> int:
+        row = len(self._names)
+        if row >= NO_NAME:
+            return NO_NAME
+        kind, name, dtype, shape = key
+        line = {"name": name, "dtype": str(dtype) if dtype is not None else None, "kind": kind}
+        line["shape"] = list(shape) if shape is not None else None
+        try:
+            if self._fd < 0:
+                self._open()
+            if self._names_fd < 0:
+                _, self._names_fd = open_unique(self._folder, self._process, ".names.jsonl")
+            os.write(self._names_fd, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        except Exception as problem:
+            complain("trace", problem)
+            self.failed = True
+        self._names[key] = row
+        return row
+
+    def after_fork(self, process: str) -> None:
+        """A forked child starts a trace of its own."""
+        for fd in (self._fd, self._names_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.__init__(os.path.dirname(self._folder), process)  # type: ignore[misc]
+
+
+def combine(parts: list[tuple[int, int]]) -> int:
+    """One fingerprint for several tensors, from their (weighted sum, bytes); their order counts."""
+    if len(parts) == 1:
+        return finish(*parts[0])
+    total = len(parts)
+    for number, nbytes in parts:
+        total = mix(total * GOLDEN + finish(number, nbytes))
+    return total

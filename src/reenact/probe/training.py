@@ -1,0 +1,386 @@
+"""The training loop as the probe sees it: batches, forward passes, losses, optimizer steps, turned into trace events.
+
+Every public method is called from a hook of the framework. None raises, none draws a random number, none waits for a device.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from _thread import get_ident
+from time import perf_counter
+from typing import Any
+
+from ..fingerprint.tensors import TensorHasher, Unhashable
+from ..fingerprint.values import ValueHasher
+from . import schedule as when
+from .device import Fetched, Mailbox, Pending
+from .entropy import plain
+from .leaves import leaves
+from .state import Probe
+from .trace import combine
+from .traceformat import BATCH, GRAD, HYPER, INIT, LOSS, NOGRAD, OUT, PARAM, RAW, RNG, SAVE, float_bits
+
+EVALUATIONS = 16
+"""Forward passes without gradient that are recorded within one step; of later ones those at powers of two."""
+
+WARM = 4
+"""Steps left out when the time of a step is measured."""
+
+
+class Training:
+    """State of the training loop in one process.
+
+    Args:
+        probe: this process's probe.
+        torch: the torch module that the program imported.
+    """
+
+    def __init__(self, probe: Probe, torch: Any) -> None:
+        self._probe = probe
+        self._torch = torch
+        self._trace = probe.trace
+        self._hasher = TensorHasher(torch)
+        self._tensor = torch.Tensor
+        self._grad_enabled = torch.is_grad_enabled
+        self._mailbox: Mailbox | None = None
+        self._schedule = when.Schedule(probe.given.schedule if probe.given is not None else [])
+        self._thread: int | None = None
+        self.steps = 0
+        """Optimizer steps completed."""
+        self._begun = False
+        self._loaded: list[_Seen] = []
+        self._seen_models: dict[int, Any] = {}
+        self._names: dict[int, tuple[Any, str]] = {}
+        self._optimizers: dict[int, Any] = {}
+        self._hyper: dict[int, Any] = {}
+        self._evaluations = 0
+        self._finals: dict[int, list[Any]] = {}
+        self._last_whole: dict[int, int] = {}
+        self._last_step: dict[int, int] = {}
+        self._sampling: list[float] = []
+        self._periods: list[float] = []
+        self._spent = 0.0
+        self._since = 0.0
+        self.opaque: set[str] = set()
+
+    # -- helpers ---------------------------------------------------------------------------------------------------
+
+    def mine(self) -> bool:
+        """True on the thread whose training is traced: the first that trains."""
+        if self._thread is None:
+            self._thread = get_ident()
+        return self._thread == get_ident()
+
+    def step_now(self) -> int:
+        """The step that an event belongs to: -1 before training has begun."""
+        return self.steps if self._begun else -1
+
+    def _part(self, tensor: Any) -> tuple[Any, int]:
+        return self._hasher.total(tensor)
+
+    def _value(self, parts: list[tuple[Any, Any]]) -> Any:
+        """An event's value from its parts: an integer where they are all known, else something that will know."""
+        for number, _ in parts:
+            if type(number) is not int:
+                if number.device.type != "cuda":
+                    return Fetched(parts)
+                if self._mailbox is None:
+                    self._mailbox = Mailbox(self._torch)
+                return Pending(self._mailbox, parts)
+        return combine(parts)
+
+    def _emit(self, kind: int, label: str, found: list[tuple[str, Any]], step: int, whole: bool, flags: int = 0) -> None:
+        """Emits one event for each tensor, or one for all of them."""
+        parts, shapes = [], []
+        for name, tensor in found:
+            try:
+                part = self._part(tensor)
+            except Unhashable:
+                continue
+            if whole or len(found) == 1:
+                self._trace.emit(kind, label + name, tensor.dtype, tensor.shape, step, self._value([part]), flags)
+            else:
+                parts.append(part)
+                shapes.append(tensor.shape)
+        if parts:
+            count = len(parts)
+            self._trace.emit(kind, f"{label} ({count} tensors)", None, None, step, self._value(parts), flags)
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def loaded(self, batch: Any) -> None:
+        """A DataLoader has handed over a batch."""
+        began = perf_counter()
+        self._begun = True
+        found = leaves(batch, self._tensor)
+        whole = self._schedule.at(self.steps) == when.WHOLE
+        if found:
+            loaded = []
+            parts = []
+            for name, tensor in found:
+                part = self._part(tensor)
+                loaded.append(_Seen.of(tensor))
+                if whole or len(found) == 1:
+                    self._trace.emit(
+                        BATCH, "loader" + name, tensor.dtype, tensor.shape, self.steps, self._value([part])
+                    )
+                else:
+                    parts.append(part)
+            if parts:
+                self._trace.emit(BATCH, f"loader ({len(parts)} tensors)", None, None, self.steps, self._value(parts))
+            self._loaded = loaded
+        elif batch is not None:
+            value = self.value_hasher().fingerprint(batch)
+            self._trace.emit(BATCH, "loader", type(batch).__name__, None, self.steps, value)
+        self._spent += perf_counter() - began
+
+    def forward(self, module: Any, args: Any, kwargs: Any, output: Any) -> None:
+        """A root module has returned."""
+        began = perf_counter()
+        training = self._grad_enabled()
+        if not training:
+            count = self._evaluations
+            self._evaluations += 1
+            if count >= EVALUATIONS and count & (count - 1):
+                return
+        if not self._has_parameters(module, training):
+            return
+        if training:
+            self._begun = True
+        step = self.step_now()
+        flags = 0 if training else NOGRAD
+        whole = self._schedule.at(self.steps) == when.WHOLE
+        inputs = [pair for pair in leaves((args, kwargs) if kwargs else args, self._tensor) if not self._is_loaded(pair[1])]
+        if inputs:
+            self._emit(BATCH, "input", inputs, step, whole, flags)
+        self._emit(OUT, "out", leaves(output, self._tensor), step, whole, flags)
+        self._spent += perf_counter() - began
+
+    def backward(self, tensors: Any) -> None:
+        """``backward`` is about to run from these tensors: the loss."""
+        began = perf_counter()
+        self._begun = True
+        for index, tensor in enumerate([tensors] if isinstance(tensors, self._tensor) else list(tensors)):
+            name = "loss" if index == 0 else f"loss[{index}]"
+            if tensor.numel() == 1 and tensor.is_floating_point():
+                value: Any
+                if tensor.device.type == "cpu":
+                    value = float_bits(tensor.detach().item())
+                else:
+                    bits = tensor.detach().reshape(()).double().view(self._torch.int64)
+                    value = self._value([(bits, None)])
+                self._trace.emit(LOSS, name, tensor.dtype, tensor.shape, self.steps, value, RAW)
+            else:
+                self._emit(LOSS, name, [("", tensor)], self.steps, True)
+        self._spent += perf_counter() - began
+
+    def stepped(self, optimizer: Any) -> None:
+        """An optimizer has made a step."""
+        began = perf_counter()
+        self._begun = True
+        step = self.steps
+        key = id(optimizer)
+        if key not in self._optimizers or self._optimizers[key]() is not optimizer:
+            self._meet(optimizer)
+        groups = optimizer.param_groups
+        self._note_hyper(optimizer, groups, step)
+        how = self._schedule.at(step)
+        if how != when.NONE:
+            params = self._parameters(groups)
+            grads = [(name, p.grad) for name, p in params if p.grad is not None]
+            self._emit(GRAD, "", grads, step, how == when.WHOLE)
+            self._emit(PARAM, "", params, step, how == when.WHOLE)
+            if how == when.WHOLE:
+                self._last_whole[key] = step
+        self._last_step[key] = step
+        self.steps = step + 1
+        self._evaluations = 0
+        now = perf_counter()
+        if step < when.FIRST:
+            self._measure(step, began, now)
+        self._spent += now - began
+        self._trace.flush()
+
+    def saved(self, what: str, path: str, value: Any, site: str) -> None:
+        """Something is about to be saved; its content and the generators' states are fingerprinted."""
+        self._trace.flush()
+        hasher = self.value_hasher()
+        found = hasher.fingerprint(value)
+        self.opaque |= hasher.opaque
+        self._trace.emit(SAVE, what, None, None, self.step_now(), found)
+        self.generators()
+        self._trace.flush()
+        self._probe.journal.write("save", path=path, step=self.step_now(), site=site, what=what, fp=f"{found:016x}")
+
+    def generators(self) -> None:
+        """Fingerprints the states of the random generators that the program has imported."""
+        step = self.step_now()
+        random = sys.modules.get("random")
+        if random is not None:
+            value = ValueHasher().fingerprint(repr(random.getstate()))
+            self._trace.emit(RNG, "random", None, None, step, value)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and "numpy.random" in sys.modules:
+            self._trace.emit(RNG, "numpy", None, None, step, ValueHasher().fingerprint(numpy.random.get_state()))
+        torch = self._torch
+        self._trace.emit(RNG, "torch", None, None, step, self._hasher.fingerprint(torch.get_rng_state()))
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            for index in range(torch.cuda.device_count()):
+                state = torch.cuda.get_rng_state(index)
+                self._trace.emit(RNG, f"cuda:{index}", None, None, step, self._hasher.fingerprint(state))
+
+    def value_hasher(self) -> ValueHasher:
+        """A hasher of nested values that knows torch's tensors."""
+        return ValueHasher(self._hasher.fingerprint)
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _is_loaded(self, tensor: Any) -> bool:
+        """True when the loader's batch of this step holds the same tensor: no need to write it twice."""
+        return any(seen.same(tensor) for seen in self._loaded)
+
+    def _has_parameters(self, module: Any, training: bool) -> bool:
+        """True for a model; criteria and transforms have no parameters. Meets a model at its first training pass."""
+        key = id(module)
+        entry = self._seen_models.get(key)
+        if entry is None or entry[0]() is not module:
+            trains = next(iter(module.parameters()), None) is not None
+            entry = self._seen_models[key] = [weakref.ref(module), trains, False]
+        if entry[1] and training and not entry[2]:
+            entry[2] = True
+            self._born(module)
+        return bool(entry[1])
+
+    def _born(self, module: Any) -> None:
+        """Fingerprints a model's parameters and buffers before its first step."""
+        found = []
+        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+            if id(tensor) not in self._names or self._names[id(tensor)][0]() is not tensor:
+                self._names[id(tensor)] = (weakref.ref(tensor), name)
+            if not self._uninitialized(tensor):
+                found.append((name, tensor))
+        self._emit(INIT, "", found, -1 if self.steps == 0 else self.steps, True)
+
+    @staticmethod
+    def _uninitialized(tensor: Any) -> bool:
+        return type(tensor).__name__ in ("UninitializedParameter", "UninitializedBuffer")
+
+    def before_step(self, optimizer: Any) -> None:
+        """An optimizer is about to make a step: parameters of no module that was called are fingerprinted now."""
+        key = id(optimizer)
+        if key in self._optimizers and self._optimizers[key]() is optimizer:
+            return
+        self._meet(optimizer)
+        fresh = [pair for pair in self._parameters(optimizer.param_groups) if id(pair[1]) not in self._names]
+        if fresh:
+            self._emit(INIT, "", fresh, -1 if self.steps == 0 else self.steps, True)
+
+    def _meet(self, optimizer: Any) -> None:
+        self._optimizers[id(optimizer)] = weakref.ref(optimizer)
+        self._hyper.pop(id(optimizer), None)
+
+    def _parameters(self, groups: Any) -> list[tuple[str, Any]]:
+        found = []
+        for number, group in enumerate(groups):
+            for index, param in enumerate(group["params"]):
+                entry = self._names.get(id(param))
+                name = entry[1] if entry is not None and entry[0]() is param else f"group{number}.{index}"
+                found.append((name, param))
+        return found
+
+    def _note_hyper(self, optimizer: Any, groups: Any, step: int) -> None:
+        """Records the settings of an optimizer when they are new or have changed."""
+        values = [
+            [value for name, value in group.items() if name != "params"] for group in groups
+        ]
+        before = self._hyper.get(id(optimizer))
+        try:
+            if before == values:
+                return
+        except RuntimeError:
+            pass
+        self._hyper[id(optimizer)] = values
+        named = [{name: value for name, value in group.items() if name != "params"} for group in groups]
+        name = type(optimizer).__name__
+        self._trace.emit(HYPER, name, None, None, step, self.value_hasher().fingerprint(named))
+        readable = [{key: _readable(value) for key, value in group.items()} for group in named]
+        self._probe.journal.write("hyper", step=step, optimizer=name, name=name, values=readable)
+
+    def _measure(self, step: int, began: float, now: float) -> None:
+        """Learns what a step takes and what sampling it costs; chooses the stride at the end of the first steps."""
+        if self._since and step >= WARM:
+            self._periods.append(max(now - self._since - self._spent - (now - began), 1e-6))
+            self._sampling.append(now - began)
+        self._since = now
+        self._spent = -(now - began)
+        if step == when.FIRST - 1 and self._periods:
+            middle = len(self._periods) // 2
+            chosen = self._schedule.choose(when.FIRST, sorted(self._sampling)[middle], sorted(self._periods)[middle])
+            if chosen is not None:
+                self._probe.journal.write("schedule", **{"from": when.FIRST, "stride": chosen})
+            elif self._schedule.pending():
+                first, stride = self._schedule.pending()[0]
+                self._probe.journal.write("schedule", **{"from": first, "stride": stride})
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def leaving(self, optimizer: Any) -> None:
+        """An optimizer is being collected: its parameters are still alive, and its last step may not be sampled."""
+        key = id(optimizer)
+        last = self._last_step.pop(key, None)
+        if last is None or self._last_whole.pop(key, None) == last:
+            return
+        parts = []
+        for name, param in self._parameters(optimizer.param_groups):
+            try:
+                parts.append((name, param.dtype, param.shape, self._value([self._part(param)])))
+            except Unhashable:
+                continue
+        self._finals[len(self._finals)] = [last, parts]
+
+    def finish(self, probe: Probe) -> dict[str, Any]:
+        """Samples the last step of every optimizer, writes what is still queued, and gives the end event's fields."""
+        for reference in list(self._optimizers.values()):
+            optimizer = reference()
+            if optimizer is not None:
+                self.leaving(optimizer)
+        for last, parts in self._finals.values():
+            for name, dtype, shape, value in parts:
+                self._trace.emit(PARAM, name, dtype, shape, last, value)
+        self._trace.flush(wait=True)
+        return {"steps": self.steps, "events": self._trace.events, "opaque": sorted(self.opaque)}
+
+
+class _Seen:
+    """A tensor that the loader handed over, remembered without keeping it alive."""
+
+    __slots__ = ("_numel", "_pointer", "_reference", "_version")
+
+    @classmethod
+    def of(cls, tensor: Any) -> _Seen:
+        seen = cls()
+        seen._reference = weakref.ref(tensor)
+        seen._pointer = tensor.data_ptr()
+        seen._numel = tensor.numel()
+        seen._version = _version(tensor)
+        return seen
+
+    def same(self, tensor: Any) -> bool:
+        """True when ``tensor`` holds the bytes that were fingerprinted: the same memory, not written since."""
+        if tensor is not self._reference() and (self._reference() is None or tensor.data_ptr() != self._pointer):
+            return False
+        return tensor.numel() == self._numel and _version(tensor) == self._version and tensor.is_contiguous()
+
+
+def _version(tensor: Any) -> int:
+    try:
+        return int(tensor._version)
+    except RuntimeError:
+        return -1
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return plain(value)
