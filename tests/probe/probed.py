@@ -37,7 +37,12 @@ class Recorder:
         return self._run(argv, {**os.environ, "PYTHONHASHSEED": "7", **(env or {})}, stdin)
 
     def probed(
-        self, *argv: str, env: dict[str, str] | None = None, stdin: bytes = b"", replay: Path | None = None, **more: object
+        self,
+        *argv: str,
+        env: dict[str, str] | None = None,
+        stdin: bytes = b"",
+        replay: Path | None = None,
+        **more: object,
     ) -> tuple[Ran, Path]:
         self.runs += 1
         run_dir = self.folder.parent / f"run{self.runs}"

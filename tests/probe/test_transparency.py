@@ -103,7 +103,9 @@ def test_module_runs_as_bare(recorder: Recorder) -> None:
 
 def test_own_sitecustomize_runs(recorder: Recorder) -> None:
     recorder.script("import sys\nsys.from_site = 'yes'\nprint('site', __file__, __name__)\n", "lib/sitecustomize.py")
-    recorder.script("import sys, sitecustomize\nprint(sys.from_site, sitecustomize.__file__, sitecustomize.__spec__.name)\n")
+    recorder.script(
+        "import sys, sitecustomize\nprint(sys.from_site, sitecustomize.__file__, sitecustomize.__spec__.name)\n"
+    )
     env = {"PYTHONPATH": str(recorder.folder / "lib")}
     ran = recorder.probed("script.py", env=env)[0]
     assert b"yes" in ran.out

@@ -1,0 +1,117 @@
+"""``reenact run``: watch a command and record it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+
+@click.command(
+    name="run",
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+    short_help="Run a command and record it.",
+)
+@click.option("--name", metavar="NAME", help="A name for the run.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="A tag; may be given several times.")
+@click.option("--experiment", metavar="NAME", help="The group of runs that it belongs to.")
+@click.option("--note", metavar="TEXT", help="A remark.")
+@click.option("--deterministic", is_flag=True, help="Ask the frameworks for deterministic algorithms.")
+@click.option("--once", is_flag=True, help="Do not run again what has been run before with the same recipe.")
+@click.option("--python", metavar="PATH", help="Interpreter for scripts, instead of the python on PATH.")
+@click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON line about the run.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=False)
+def command(
+    name: str | None,
+    tags: tuple[str, ...],
+    experiment: str | None,
+    note: str | None,
+    deterministic: bool,
+    once: bool,
+    python: str | None,
+    as_json: bool,
+    quiet: bool,
+    command: tuple[str, ...],
+) -> int:
+    """Run COMMAND unchanged, watch it, and keep a complete record.
+
+    COMMAND is `train.py ARGS`, `python -m package.module ARGS`, or any program after `--`. Options of reenact come before it.
+    The exit code is the command's own.
+    """
+    from ..replay.command import resolve_command
+    from ..replay.session import Request, begin
+    from ..store.project import Store
+
+    env = dict(os.environ)
+    if python is not None:
+        env["REENACT_PYTHON"] = python
+    cwd = os.getcwd()
+    argv, kind = resolve_command(command, cwd, env)
+    env.pop("REENACT_PYTHON", None)
+    store = Store.open(cwd, create=True)
+    request = Request(argv, kind, cwd, env, name, experiment, tags, note, deterministic)
+    earlier = _tried(store, request)
+    if earlier is not None and once:
+        _say(quiet, f"run before as {_described(earlier)}; not run again (--once)")
+        _print_json(as_json, earlier)
+        return earlier.exit_code or 0
+    if earlier is not None:
+        _say(quiet, f"run before as {_described(earlier)}")
+    session = begin(store, request)
+    manifest = session.execute()
+    _end(quiet, manifest, earlier)
+    _print_json(as_json, manifest)
+    return manifest.exit_code if manifest.exit_code is not None else 1
+
+
+def _tried(store: Any, request: Any) -> Any:
+    """An earlier run with the same recipe; the runs of another command are not looked into."""
+    from ..replay.tried import find_tried
+    from ..store.index import Index
+
+    words = list(request.argv)
+    rows = [row for row in Index(store).rows(sort="-started") if row.status in ("finished", "failed")]
+    same = [row.id for row in rows if list(row.command) == words] if rows else []
+    return find_tried(store, request, same) if same else None
+
+
+def _described(manifest: Any) -> str:
+    parts = [manifest.run]
+    if manifest.name:
+        parts[0] += f" ({manifest.name})"
+    parts.append(manifest.status)
+    loss = manifest.metrics.get("loss")
+    if loss is not None:
+        parts.append(f"loss {loss.last:.6g}")
+    return ", ".join(parts)
+
+
+def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
+    text = f"recorded {manifest.run}"
+    if manifest.status != "finished":
+        text += f", {manifest.status}"
+    steps = sum(trace.steps for trace in manifest.traces)
+    if steps:
+        text += f", {steps} steps traced"
+    if manifest.gaps:
+        text += f", {len(manifest.gaps)} gap{'s' * (len(manifest.gaps) > 1)} (reenact show {manifest.run})"
+    if earlier is not None and earlier.recipe == manifest.recipe:
+        text += ", same result as before" if earlier.result == manifest.result else ", the result differs from before"
+    _say(quiet, text)
+
+
+def _say(quiet: bool, text: str) -> None:
+    if not quiet:
+        sys.stderr.write(f"reenact: {text}\n")
+        sys.stderr.flush()
+
+
+def _print_json(as_json: bool, manifest: Any) -> None:
+    if as_json:
+        keys = ("run", "status", "exit_code", "complete", "recipe", "result")
+        sys.stdout.write(json.dumps({key: getattr(manifest, key) for key in keys}) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,125 @@
+"""Why two runs differ: what went in, the first differing event, the ranked causes, what came out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..record.schema import Manifest, Trace
+from ..record.trace import TraceReader
+from ..store.project import Store
+from .causes import Context, rank
+from .changes import diff_manifests
+from .compare import Difference, Tolerance, first_difference
+from .outputs import compare_outputs
+from .runs import journal_events
+
+
+def diff(
+    store: Store, a: str, b: str, *, tolerance: Tolerance | None = None, ignore: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Compare any two sealed runs.
+
+    Returns:
+        ``{a, b, inputs: [{kind, name, a, b, detail, bits}], first_difference, causes, outputs, steps}``: plain JSON data.
+
+    Raises:
+        ReenactError: one of them is not there or not sealed.
+    """
+    left, right = store.manifest(a), store.manifest(b)
+    first, second = msgspec.to_builtins(left), msgspec.to_builtins(right)
+    changes = diff_manifests(first, second, lambda digest: store.blobs.path(digest).read_bytes())
+    difference = _first(store, left, right, tolerance)
+    outputs = compare_outputs(
+        first["outputs"], second["outputs"], store.blobs.path, store.blobs.path, tuple(ignore), tolerance
+    )
+    causes = []
+    if difference is not None or not all(output.equal for output in outputs):
+        context = Context(
+            difference=difference,
+            changes=tuple(changes),
+            a=first,
+            b=second,
+            events_a=journal_events(store.run_dir(a)),
+            events_b=journal_events(store.run_dir(b)),
+            outputs=tuple(outputs),
+        )
+        causes = [cause.to_dict() for cause in rank(context)]
+    return {
+        "a": a,
+        "b": b,
+        "inputs": [change.to_dict() for change in changes],
+        "first_difference": with_distance(difference),
+        "causes": causes,
+        "outputs": [output.to_dict() for output in outputs],
+        "steps": {"a": _steps(left), "b": _steps(right)},
+        "same_recipe": left.recipe == right.recipe,
+        "same_result": left.result == right.result,
+    }
+
+
+def _steps(manifest: Manifest) -> int:
+    return max((trace.steps for trace in manifest.traces), default=0)
+
+
+def _first(store: Store, left: Manifest, right: Manifest, tolerance: Tolerance | None) -> Difference | None:
+    """The earliest difference over all processes; a process that only one run has counts from its beginning."""
+    traces = {trace.process: trace for trace in left.traces}
+    others = {trace.process: trace for trace in right.traces}
+    ended_left, ended_right = _ended(left), _ended(right)
+    found = []
+    for process in sorted(traces.keys() | others.keys()):
+        trace, other = traces.get(process), others.get(process)
+        difference = first_difference(
+            _reader(store.run_dir(left.run), trace),
+            _reader(store.run_dir(right.run), other),
+            process=process,
+            rank=(trace or other or _none).rank or 0,
+            tolerance=tolerance,
+            baseline_complete=ended_left.get(process, True),
+            candidate_complete=ended_right.get(process, True),
+        )
+        if difference is not None:
+            found.append(difference)
+    return min(found, key=lambda one: (one.step, one.order, one.process), default=None)
+
+
+_none = Trace(process="", rank=None, path="", digest="", events=0, steps=0, core="")
+
+
+def _reader(run_dir: Path, trace: Trace | None) -> Any:
+    return TraceReader(run_dir / trace.path) if trace is not None else ()
+
+
+def _ended(manifest: Manifest) -> dict[str, bool]:
+    return {process.process: process.complete for process in manifest.processes}
+
+
+def with_distance(difference: Difference | None) -> dict[str, Any] | None:
+    """A difference as plain data, with the distance in units in the last place where both values are at hand."""
+    if difference is None:
+        return None
+    data = difference.to_dict()
+    a, b = difference.baseline_value, difference.candidate_value
+    if difference.raw and isinstance(a, float) and isinstance(b, float):
+        data["ulps"] = ulps(a, b, difference.dtype)
+    return data
+
+
+_WIDTHS = {"torch.float64": ("<d", "<q"), "torch.float32": ("<f", "<i"), "torch.float16": ("<e", "<h")}
+
+
+def ulps(a: float, b: float, dtype: str | None) -> int | None:
+    """Distance of two floats in units in the last place of their dtype; None for NaN or a dtype without a format here."""
+    if dtype not in _WIDTHS or a != a or b != b:
+        return None
+    as_float, as_int = _WIDTHS[dtype]
+    bits = []
+    for number in (a, b):
+        whole = struct.unpack(as_int, struct.pack(as_float, number))[0]
+        bits.append(whole if whole >= 0 else -(whole & ((1 << (struct.calcsize(as_int) * 8 - 1)) - 1)))
+    return abs(bits[0] - bits[1])

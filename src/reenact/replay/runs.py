@@ -1,0 +1,20 @@
+"""What diff and verify read of a run besides its manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..record import layout
+from ..record.journal import read_journal
+
+TELLING = frozenset({"loader", "seed", "hazard", "schedule", "library", "rank"})
+"""Journal events that bear on why two runs differ."""
+
+
+def journal_events(run_dir: Path) -> tuple[dict[str, Any], ...]:
+    """The telling events of all of a run's processes, in the order of the processes' names."""
+    found: list[dict[str, Any]] = []
+    for path in sorted((run_dir / layout.JOURNAL).glob("*.jsonl")):
+        found += [event for event in read_journal(path).events if event.get("e") in TELLING]
+    return tuple(found)

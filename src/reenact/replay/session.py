@@ -1,0 +1,340 @@
+"""The one path that starts a command, watches it, and seals its record: for ``run`` and for ``verify`` alike."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import platform
+import random
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from .. import knobs
+from ..environment.hardware import hardware
+from ..environment.interpreter import probe_interpreter
+from ..environment.redact import redact_argv, redact_env
+from ..environment.snapshot import snapshot
+from ..environment.source import git_state
+from ..errors import ReenactError
+from ..execute.base import Executor, RunSpec
+from ..execute.local import LocalExecutor
+from ..execute.procscan import open_files
+from ..record import layout
+from ..record.atomic import write_atomic
+from ..record.collect import Collector
+from ..record.scan import Scan, scan_tree
+from ..record.schema import HashSeed, Manifest, Start
+from ..record.status import boot_id, this_process
+from ..store.project import Store
+
+INJECT = Path(__file__).resolve().parent.parent / "probe" / "inject"
+"""The folder that goes first on PYTHONPATH."""
+
+LAUNCHERS = ("torchrun", "torch.distributed.run", "torch.distributed.launch", "accelerate", "deepspeed")
+
+Kind = Literal["script", "module", "command"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command to record.
+
+    Attributes:
+        argv: what is executed, interpreter first.
+        kind: ``script``, ``module`` or ``command``.
+        cwd: absolute folder.
+        env: the complete environment that the user's shell gave, without anything of ours.
+        deterministic: ask the frameworks for deterministic algorithms.
+    """
+
+    argv: tuple[str, ...]
+    kind: Kind
+    cwd: str
+    env: Mapping[str, str]
+    name: str | None = None
+    experiment: str | None = None
+    tags: tuple[str, ...] = ()
+    note: str | None = None
+    deterministic: bool = False
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What makes a recording a replay.
+
+    Attributes:
+        baseline: id of the run that is executed again.
+        root: the project's root as the replayed process sees it.
+        journals: folder of the baseline's journals, or None to give no entropy back.
+        hash_seed: PYTHONHASHSEED of the baseline.
+        start_cwd: folder that the process is started in, before ``pre_exec``.
+        pre_exec: see `RunSpec`.
+        place: where a path of the replayed process lies for us.
+        tree: the folder that stands for the root.
+        prepare: called with the run folder before the command starts, to make the workspace reach it.
+    """
+
+    baseline: str
+    root: str
+    journals: Path | None
+    hash_seed: HashSeed | None
+    start_cwd: str
+    pre_exec: Callable[[], None] | None
+    place: Callable[[str], Path]
+    tree: Path
+
+
+@dataclass
+class Session:
+    """A recording in progress; see `begin`."""
+
+    store: Store
+    request: Request
+    run: str
+    run_dir: Path
+    rerun: Rerun | None
+    env: dict[str, str]
+    start: Start
+    problems: list[str] = field(default_factory=list)
+    stop_requested: bool = False
+
+    def execute(
+        self,
+        executor: Executor | None = None,
+        *,
+        echo: bool = True,
+        on_tick: Callable[[], bool] | None = None,
+    ) -> Manifest:
+        """Start the command, relay it, watch it, and seal its record.
+
+        Args:
+            executor: where it executes; this machine when None.
+            echo: forward the command's output to ours.
+            on_tick: called now and then while it runs; True stops the command.
+
+        Raises:
+            ReenactError: the command could not be started; the run folder is gone then.
+        """
+        spec = RunSpec(
+            argv=self.request.argv,
+            cwd=self.rerun.start_cwd if self.rerun else self.request.cwd,
+            env=self.env,
+            run_dir=self.run_dir,
+            pre_exec=self.rerun.pre_exec if self.rerun else None,
+            echo=echo,
+            stdin="inherit" if echo else "null",
+        )
+        view = _View(self.rerun) if self.rerun else None
+        collector = Collector(self.run_dir, self.start.root, self.store.blobs, self.store.hasher, view=view)
+        before = view.scan() if view else scan_tree(self.start.root)
+        try:
+            job = (executor or LocalExecutor()).start(spec)
+        except BaseException:
+            shutil.rmtree(self.run_dir, ignore_errors=True)
+            raise
+        observer = _Observer(self, collector, job.pid)
+        observer.start()
+
+        def tick() -> None:
+            if on_tick is not None and not self.stop_requested and on_tick():
+                self.stop_requested = True
+                job.stop(grace=2.0)
+
+        try:
+            job.wait(tick if on_tick is not None else None, interval=0.1)
+        finally:
+            observer.finish()
+        self.problems += job.problems + observer.problems
+        return self.store.seal(self.run, collector=collector, before_scan=before)
+
+
+def begin(store: Store, request: Request, rerun: Rerun | None = None, run: str | None = None) -> Session:
+    """Make the folder of a new run, with everything in it that is known before the command starts.
+
+    Raises:
+        ReenactError: the store cannot be written.
+    """
+    run_dir = store.new_run_dir(run) if run is None or not store.run_dir(run).exists() else store.run_dir(run)
+    run = run_dir.name
+    env, hide, hash_seed = _environment(request, rerun, run_dir)
+    settings = {
+        "run_dir": str(run_dir),
+        "root": rerun.root if rerun else str(store.root),
+        "process": "launcher" if _launches(request.argv) else "rank0",
+        "hide": hide,
+        "deterministic": request.deterministic,
+    }
+    if rerun is not None and rerun.journals is not None:
+        settings["replay_dir"] = str(rerun.journals)
+    shown, redacted = redact_env(dict(request.env))
+    argv, in_argv = redact_argv(list(request.argv))
+    start = Start(
+        run=run,
+        name=request.name,
+        experiment=request.experiment,
+        tags=list(request.tags),
+        note=request.note,
+        argv=argv,
+        kind=request.kind,
+        root=rerun.root if rerun else str(store.root),
+        cwd=request.cwd,
+        env=shown,
+        redacted=sorted({*redacted, *in_argv}),
+        options={"deterministic": request.deterministic},
+        started=datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        host=platform.node(),
+        boot_id=boot_id(),
+        supervisor=this_process(),
+        replay_of=rerun.baseline if rerun else None,
+        user=_user(),
+        hash_seed=hash_seed,
+    )
+    write_atomic(run_dir / layout.PROBE, json.dumps(settings, indent=1).encode())
+    write_atomic(run_dir / layout.START, msgspec.json.format(msgspec.json.encode(start), indent=1))
+    return Session(store, request, run, run_dir, rerun, env, start)
+
+
+def _environment(
+    request: Request, rerun: Rerun | None, run_dir: Path
+) -> tuple[dict[str, str], dict[str, str | None], HashSeed]:
+    """The command's environment, what of it the program is not to see, and its hash seed."""
+    env = dict(request.env)
+    hide: dict[str, str | None] = {"PYTHONPATH": env.get("PYTHONPATH")}
+    given = env.get("PYTHONHASHSEED")
+    if rerun is not None and rerun.hash_seed is not None:
+        hash_seed = rerun.hash_seed
+    elif given not in (None, "", "random"):
+        hash_seed = HashSeed(str(given), False)
+    else:
+        # Python's own random choice cannot be read back, so we choose, at random like Python.
+        hash_seed = HashSeed(str(random.SystemRandom().randrange(1, 2**32)), True)
+    if hash_seed.chosen:
+        hide["PYTHONHASHSEED"] = given
+    env["PYTHONHASHSEED"] = hash_seed.value
+    if request.deterministic and "CUBLAS_WORKSPACE_CONFIG" not in env:
+        env["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    own = env.get("PYTHONPATH")
+    env["PYTHONPATH"] = str(INJECT) + (os.pathsep + own if own else "")
+    env[knobs.PROBE] = str(run_dir / layout.PROBE)
+    env.pop(knobs.PROCESS, None)
+    return env, hide, hash_seed
+
+
+def _launches(argv: tuple[str, ...]) -> bool:
+    """True for a launcher of ranks, which itself is not rank 0."""
+    return any(os.path.basename(word) in LAUNCHERS for word in argv[:4])
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+class _View:
+    """Where the files of a replayed process lie for us."""
+
+    def __init__(self, rerun: Rerun) -> None:
+        self._rerun = rerun
+
+    def place(self, path: str) -> str:
+        return str(self._rerun.place(path))
+
+    def scan(self) -> Scan:
+        tree, seen = str(self._rerun.tree), self._rerun.root
+        found = scan_tree(tree)
+        return Scan({seen + path[len(tree) :]: info for path, info in found.files.items()}, found.truncated)
+
+
+class _Observer(threading.Thread):
+    """While the command runs: takes hold of files as they are named, and describes the environment and the source."""
+
+    def __init__(self, session: Session, collector: Collector, pid: int) -> None:
+        super().__init__(name="reenact-observer", daemon=True)
+        self._session = session
+        self._collector = collector
+        self._pid = pid
+        self._ended = threading.Event()
+        self.problems: list[str] = []
+
+    def run(self) -> None:
+        for work in (self._source, self._environment):
+            try:
+                work()
+            except Exception as problem:
+                self.problems.append(f"{work.__name__.strip('_')}: {problem!r}")
+        pause = 0.1
+        while not self._ended.wait(pause):
+            self._collector.poll()
+            self._open_files()
+            pause = min(pause * 1.5, 2.0)
+
+    def finish(self) -> None:
+        """Wait until everything that was begun is done."""
+        self._ended.set()
+        self.join()
+
+    def _open_files(self) -> None:
+        try:
+            self._collector.saw_open(open_files(self._pid))
+        except OSError as problem:
+            self.problems.append(f"open files: {problem!r}")
+
+    def _source(self) -> None:
+        session = self._session
+        if session.rerun is not None:
+            return
+        state = git_state(str(session.store.root), store=str(session.store.folder))
+        if state is None:
+            return
+        patch = state.pop("patch", b"")
+        state["patch"] = session.store.blobs.put_bytes(patch) if patch else None
+        if patch:
+            write_atomic(session.run_dir / layout.PATCH, patch)
+        write_atomic(session.run_dir / layout.SOURCE, json.dumps(state, default=str).encode())
+
+    def _environment(self) -> None:
+        session = self._session
+        machine = hardware()
+        python = self._start_event()
+        if python is None and session.request.kind != "command":
+            try:
+                cache = str(session.store.folder / "cache" / "interpreters.json")
+                python = probe_interpreter(session.request.argv[0], dict(session.request.env), cache)
+            except ReenactError as problem:
+                self.problems.append(f"environment: {problem.what}")
+        found = snapshot(python or {"path": []}, session.request.env, hardware=machine)
+        write_atomic(session.run_dir / layout.ENVIRONMENT, json.dumps(found.environment, default=str).encode())
+        if found.environment["distributions"]:
+            session.store.blobs.put_bytes(found.lock.encode())
+            write_atomic(session.run_dir / layout.PYLOCK, found.lock.encode())
+            write_atomic(session.run_dir / layout.FREEZE, found.freeze.encode())
+
+    def _start_event(self) -> dict[str, Any] | None:
+        """The main process's start event, once it is there; None when it does not come or the command has ended."""
+        folder = self._session.run_dir / layout.JOURNAL
+        for _ in range(400):
+            for path in (folder / "rank0.jsonl", folder / "launcher.jsonl"):
+                try:
+                    with open(path, "rb") as file:
+                        line = file.readline()
+                except OSError:
+                    continue
+                if line.endswith(b"\n"):
+                    event: dict[str, Any] = json.loads(line)
+                    return event
+            if self._ended.wait(0.01):
+                # It may have written its first line and ended within this wait.
+                self._ended.wait(0)
+                if not any(folder.glob("*.jsonl")):
+                    return None
+        return None

@@ -1,0 +1,74 @@
+"""Has this very thing been run before? Same command, code, inputs, environment and settings as an earlier run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ..environment.compare import compare
+from ..environment.interpreter import probe_interpreter
+from ..environment.redact import redact_argv
+from ..environment.snapshot import snapshot
+from ..errors import ReenactError
+from ..record.schema import Manifest
+from ..store.project import Store
+from .session import Request
+
+LOOK_BACK = 20
+"""Runs of the same command that are looked at, the newest first."""
+
+
+def find_tried(store: Store, request: Request, candidates: list[str]) -> Manifest | None:
+    """The newest ended run with the same recipe as ``request`` would have now, or None.
+
+    Args:
+        candidates: ids of earlier runs of the same command, newest first.
+    """
+    argv = redact_argv(list(request.argv))[0]
+    current: dict[str, Any] | None = None
+    for run in candidates[:LOOK_BACK]:
+        try:
+            manifest = store.manifest(run)
+        except ReenactError:
+            continue
+        if (
+            manifest.command.argv != argv
+            or manifest.status not in ("finished", "failed")
+            or manifest.settings.get("deterministic", False) != request.deterministic
+            or os.path.normpath(os.path.join(store.root, manifest.command.cwd)) != os.path.normpath(request.cwd)
+            or not _same_files(store, manifest)
+        ):
+            continue
+        if current is None:
+            current = _environment(store, request)
+        if current is not None and not _environment_changes(manifest, current):
+            return manifest
+    return None
+
+
+def _same_files(store: Store, manifest: Manifest) -> bool:
+    for file in [*manifest.code.files, *manifest.inputs]:
+        try:
+            if file.digest != store.hasher.hash(os.path.join(store.root, file.path)).digest:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def _environment(store: Store, request: Request) -> dict[str, Any] | None:
+    try:
+        python = probe_interpreter(
+            request.argv[0], dict(request.env), str(store.folder / "cache" / "interpreters.json")
+        )
+    except ReenactError:
+        return None
+    return snapshot(python, request.env).environment
+
+
+def _environment_changes(manifest: Manifest, current: Mapping[str, Any]) -> list[Any]:
+    recorded = msgspec.to_builtins(manifest.environment)
+    return [change for change in compare(recorded, current) if change.kind != "library"]
