@@ -219,3 +219,15 @@ def test_a_scan_finds_what_python_did_not_write(store: Store, run: RunFolder) ->
     ]
     cut = scan_tree(store.root, budget=1)
     assert cut.truncated and [gap.id for gap in _collector(store, run).finish(cut).gaps] == ["tree-scan-truncated"]
+
+
+def test_files_seen_open_from_outside(store: Store, run: RunFolder) -> None:
+    data, made = store.root / "data.parquet", store.root / "made.h5"
+    data.write_bytes(b"columns")
+    made.write_bytes(b"made")
+    run.journal(end=False)
+    collector = _collector(store, run)
+    collector.saw_open([(str(data), "r"), (str(made), "w"), (str(made), "r"), ("/dev/null", "w"), ("/gone", "r")])
+    found = collector.finish()
+    assert [(file.path, file.how) for file in found.inputs] == [("data.parquet", "open")]
+    assert [(file.path, file.how) for file in found.outputs] == [("made.h5", "open")]

@@ -12,6 +12,7 @@ from runfolder import RunFolder
 
 from reenact.errors import ReenactError
 from reenact.record.canonical import canonical_json
+from reenact.record.journal import process_order
 from reenact.record.schema import Manifest, load_manifest, upgrade
 from reenact.record.seal import seal
 from reenact.record.status import run_status
@@ -66,6 +67,7 @@ def test_the_whole_record(store: Store, run: RunFolder) -> None:
     # What was written is what was returned, NaN apart, which is not equal to itself.
     assert canonical_json(load_manifest(run.folder / "manifest.json")) == canonical_json(manifest)
     assert (run.folder / "manifest.json").read_bytes() == canonical_json(manifest)
+    assert sorted(["rank10", "rank2", "rank0.1", "rank0"], key=process_order) == ["rank0", "rank0.1", "rank2", "rank10"]
     assert run_status(run.folder)[:3] == ("finished", "", True)
 
 
@@ -168,9 +170,9 @@ def test_a_corrupt_start_and_a_corrupt_manifest_are_named(store: Store, run: Run
         assert str(run.folder / "manifest.json") in caught.value.what
 
 
-def _manifest_of(tmp_path: Path, name: str, change: Any = None, **start: Any) -> Manifest:
+def _manifest_of(tmp_path: Path, project: str, change: Any = None, **start: Any) -> Manifest:
     """The manifest of the usual run in a project of its own, after a change to its folder."""
-    root = tmp_path / name
+    root = tmp_path / project
     root.mkdir()
     (root / "train.py").write_text("print('hello')\n")
     store = Store(root)

@@ -273,3 +273,41 @@ def test_joint_fingerprints_of_another_schedule_do_not_count():
     assert first_difference(events, [*events, joint]) is None
     found = first_difference([*events, joint], [*events, joint._replace(value=78)])
     assert (found.kind, found.step, found.dtype) == ("param", 3, None)
+
+
+def with_generators(*states):
+    """A trace of four steps with rng events of `random` at -1, 2 and 4."""
+    events = trace()
+    for step, state in zip((-1, 2, 4), states):
+        at = next((i for i, event in enumerate(events) if event.step > step), len(events))
+        events.insert(at, Event(0, int(Kind.RNG), 0, "random", None, None, step, state))
+    return events
+
+
+@pytest.mark.parametrize("same", MODES)
+def test_a_generator_that_nobody_draws_from_is_no_difference(same):
+    assert first_difference(with_generators(1, 1, 1), with_generators(2, 2, 2), same_schedule=same) is None
+    assert first_difference(with_generators(1), with_generators(2), same_schedule=same) is None
+
+
+@pytest.mark.parametrize("same", MODES)
+def test_a_generator_that_was_drawn_from_differs_from_its_start(same):
+    found = first_difference(with_generators(1, 3, 3), with_generators(2, 4, 4), same_schedule=same)
+    assert (found.kind, found.name, found.step) == ("rng", "random", -1)
+    assert found.generators == (("random", True),)
+
+
+@pytest.mark.parametrize("same", MODES)
+def test_a_generator_that_stops_being_equal_differs_there(same):
+    found = first_difference(with_generators(1, 3, 3), with_generators(1, 4, 4), same_schedule=same)
+    assert (found.kind, found.step) == ("rng", 2)
+    assert first_difference(with_generators(1, 3, 3), with_generators(2, 3, 3), same_schedule=same) is None
+
+
+@pytest.mark.parametrize("same", MODES)
+@pytest.mark.parametrize(("later", "drawn"), [((1, 1), False), ((1, 7), True), ((), None)])
+def test_a_difference_tells_which_generators_were_drawn_from(same, later, drawn):
+    other = with_generators(2, *(state + 1 for state in later))
+    other = [event._replace(value=0) if (event.kind, event.step) == (Kind.BATCH, 1) else event for event in other]
+    found = first_difference(with_generators(1, *later), other, same_schedule=same)
+    assert (found.kind, found.step, found.generators) == ("batch", 1, (("random", drawn),))

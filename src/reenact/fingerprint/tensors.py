@@ -13,6 +13,9 @@ from .weights import LEVELS, MASK, ROW, finish, signed_weights
 BLOCK = 64
 """Rows hashed at a time on the CPU: 256 Ki words, so that the products stay in cache."""
 
+SMALL = 1 << 16
+"""Words up to which a tensor is hashed together with others."""
+
 DEVICE_BLOCK = 4096
 """Rows hashed at a time elsewhere: 16 Mi words, 128 MiB of products."""
 
@@ -58,9 +61,33 @@ class TensorHasher:
     def total(self, tensor: Any) -> tuple[Any, int]:
         """Weighted sum (int, or a 0-dim int64 tensor on the tensor's device) and the number of bytes hashed."""
         words, nbytes = self._words(tensor)
-        if words.device.type == "cpu":
-            return self._total_cpu(words, 0), nbytes
-        return self._total_device(words, 0), nbytes
+        return self._total(words), nbytes
+
+    def joint(self, tensors: list[Any]) -> list[tuple[Any, int]]:
+        """Several tensors at the price of a few: (weighted sum, bytes) parts, to be combined in this order.
+
+        Tensors of at most SMALL words that lie on one device are hashed as one, laid end to end, and come first; larger
+        ones follow, each for itself. Tensors without bytes of their own are left out.
+        """
+        small, large, count = [], [], 0
+        for tensor in tensors:
+            try:
+                words, nbytes = self._words(tensor)
+            except Unhashable:
+                continue
+            if words.numel() <= SMALL:
+                small.append(words)
+                count += nbytes
+            else:
+                large.append((self._total(words), nbytes))
+        if len({words.device for words in small}) > 1:
+            return [(self._total(words), words.numel() * 4) for words in small] + large
+        if small:
+            large.insert(0, (self._total(small[0] if len(small) == 1 else self._torch.cat(small)), count))
+        return large
+
+    def _total(self, words: Any) -> Any:
+        return self._total_cpu(words, 0) if words.device.type == "cpu" else self._total_device(words, 0)
 
     def _words(self, tensor: Any) -> tuple[Any, int]:
         """The tensor's bytes in logical order as a 1-d int32 tensor, and how many bytes they were."""

@@ -41,6 +41,7 @@ def start(path: str) -> None:
     import atexit
 
     atexit.register(finish, probe)
+    probe.on_fork.append(_forked)
 
 
 def _hide(probe: Probe) -> None:
@@ -61,8 +62,10 @@ def _hide(probe: Probe) -> None:
             data[encode(name)] = os.environ.encodevalue(original)
 
 
-def _write_start(probe: Probe) -> None:
-    flags = {name: getattr(sys.flags, name) for name in dir(sys.flags) if not name.startswith(("_", "n_", "count", "index"))}
+def _write_start(probe: Probe, role: str | None = None) -> None:
+    flags = {
+        name: getattr(sys.flags, name) for name in dir(sys.flags) if not name.startswith(("_", "n_", "count", "index"))
+    }
     rank = os.environ.get("RANK")
     world = os.environ.get("WORLD_SIZE")
     probe.journal.write(
@@ -72,7 +75,7 @@ def _write_start(probe: Probe) -> None:
         pid=probe.pid,
         ppid=os.getppid(),
         main=probe.main,
-        role="main" if probe.main else "child",
+        role=role or ("main" if probe.main else "child"),
         argv=getattr(sys, "argv", None),
         orig_argv=getattr(sys, "orig_argv", None),
         executable=sys.executable,
@@ -90,6 +93,11 @@ def _write_start(probe: Probe) -> None:
     )
 
 
+def _forked(probe: Probe) -> None:
+    """A forked child writes its start event with its first other event: most children have nothing to say."""
+    probe.journal.before_first = lambda: _write_start(probe, "worker")
+
+
 def _cwd() -> str | None:
     try:
         return os.getcwd()
@@ -98,8 +106,11 @@ def _cwd() -> str | None:
 
 
 def finish(probe: Probe) -> None:
-    """Writes the end event; registered with ``atexit``, so it does not run after os._exit or a kill."""
-    if os.getpid() != probe.pid:
+    """Writes the end event, once. Registered with ``atexit``, so it does not run after os._exit or a kill."""
+    if os.getpid() != probe.pid or probe.ended:
+        return
+    probe.ended = True
+    if probe.journal.silent and not probe.trace.events:
         return
     fields: dict[str, Any] = {"steps": 0, "exception": None}
     for hook in probe.on_end:

@@ -69,7 +69,8 @@ class Pending:
         self._event.synchronize()
         slots = iter(self._slots)
         parts = [
-            (number if type(number) is int else int(next(slots).item()) & MASK, nbytes) for number, nbytes in self._parts
+            (number if type(number) is int else int(next(slots).item()) & MASK, nbytes)
+            for number, nbytes in self._parts
         ]
         self._mailbox.give_back(self._slots)
         if parts[0][1] is None:
@@ -91,5 +92,3 @@ class Fetched:
         """The 64-bit value."""
         parts = [(n if type(n) is int else int(n.item()) & MASK, nbytes) for n, nbytes in self._parts]
         return parts[0][0] if parts[0][1] is None else combine(parts)  # type: ignore[arg-type]
-
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import functools
 import os
+import sys
 import time
 from typing import Any
 
@@ -17,6 +18,9 @@ from .given import Given
 from .journal import complain
 from .state import Probe
 from .traceformat import SEED
+
+_WORKER = os.path.join("torch", "utils", "data", "_utils", "worker.py")
+"""Seeds every DataLoader worker with a number drawn from the main process's generator."""
 
 
 def install(probe: Probe) -> None:
@@ -96,7 +100,9 @@ class Seeds:
                 if args:
                     args = (value, *args[1:])
                 else:
-                    kwargs = {name: value for name in kwargs}
+                    kwargs = dict.fromkeys(kwargs, value)
+        if _by_worker():
+            origin = "library"
         self._probe.journal.write(
             "seed", lib=self._lib, fn=fn, value=plain(value), site=call_site(), origin=origin, n=n
         )
@@ -106,6 +112,18 @@ class Seeds:
     def _step(self) -> int:
         training = self._probe.training
         return -1 if training is None else int(training.step_now())
+
+
+def _by_worker() -> bool:
+    """True when torch itself is seeding a DataLoader worker."""
+    frame: Any = sys._getframe(1)
+    for _ in range(8):
+        if frame is None:
+            return False
+        if frame.f_code.co_filename.endswith(_WORKER):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _fingerprint(value: Any) -> int:

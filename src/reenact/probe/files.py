@@ -91,7 +91,11 @@ class FileWatch:
         full = self._absolute(path)
         if full is None:
             return
-        if isinstance(mode, str) and not flags & _WRITING and ("w" in mode or "a" in mode or "+" in mode or "x" in mode):
+        if (
+            isinstance(mode, str)
+            and not flags & _WRITING
+            and ("w" in mode or "a" in mode or "+" in mode or "x" in mode)
+        ):
             flags |= os.O_RDWR
         raw = os.fsdecode(path)
         if not flags & _WRITING:
@@ -238,7 +242,7 @@ def _give_order(probe: Probe) -> None:
     orders = {path: {name: i for i, name in enumerate(names)} for path, names in probe.given.listings.items()}
 
     def order_of(path: Any) -> dict[str, int] | None:
-        if isinstance(path, int) or isinstance(path, bytes):
+        if isinstance(path, (int, bytes)):
             return None
         full = os.path.normpath(os.path.join(os.getcwd(), os.fspath(path)))
         return orders.get(full)
@@ -279,4 +283,4 @@ def _give_order(probe: Probe) -> None:
             entries = sorted(found, key=lambda entry: order.get(entry.name, len(order)))
         return OrderedScan(entries)
 
-    os.listdir, os.scandir = ordered_listdir, ordered_scandir  # type: ignore[assignment]
+    os.listdir, os.scandir = ordered_listdir, ordered_scandir

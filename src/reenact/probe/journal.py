@@ -32,11 +32,19 @@ class Journal:
         self._lock = RLock()
         self._start = time.monotonic()
         self._gaps: set[str] = set()
+        self.silent = True
+        """Nothing has been written yet."""
+        self.before_first: Any = None
+        """Called once, before the first event."""
         self._encode = json.JSONEncoder(separators=(",", ":"), default=_as_text).encode
 
     def write(self, event: str, **fields: Any) -> None:
         """Appends one event. Never raises; a failure to write is kept for the end and costs that event."""
         try:
+            if self.silent:
+                self.silent = False
+                if self.before_first is not None:
+                    self.before_first()
             fields["t"] = round(time.monotonic() - self._start, 6)
             line = self._encode({"e": event, **fields}).encode("utf-8", "surrogatepass") + b"\n"
             with self._lock:
@@ -65,6 +73,8 @@ class Journal:
             os.close(self._fd)
         self._fd = -1
         self._gaps = set()
+        self.silent = True
+        self._start = time.monotonic()
         self.process = process
         self.pid = os.getpid()
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 FIRST = 16
 """The first steps are sampled whole, each tensor for itself."""
 
 BUDGET = 0.004
-"""Share of a step's time that sampling may take on average."""
+"""Share of a step's time that sampling may take on average …"""
+
+FLOOR = 15e-6
+"""… and the seconds a step that it may take in any case: what a step of a millisecond can spare."""
 
 NONE, JOINT, WHOLE = 0, 1, 2
 
@@ -36,17 +41,17 @@ class Schedule:
             return JOINT
         return NONE
 
-    def choose(self, step: int, sampling: float, period: float) -> int | None:
+    def choose(self, step: int, cost: float, period: float) -> int | None:
         """Chooses the stride after the first steps; None when it is given by a baseline or was chosen before.
 
         Args:
             step: the first step that the stride applies to.
-            sampling: seconds that sampling one step takes.
+            cost: seconds that the joint fingerprints of one step take.
             period: seconds that a step takes without the probe.
         """
         if self._recorded or self.stride:
             return None
-        self.stride = max(1, round(sampling / max(BUDGET * period, 1e-9) + 0.5))
+        self.stride = max(1, math.ceil(cost / max(BUDGET * period, FLOOR)))
         self._from = step
         return self.stride
 

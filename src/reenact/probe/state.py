@@ -31,6 +31,7 @@ class Probe:
         self.training: Any = None
         """The training loop (:class:`..probe.training.Training`), once torch is imported."""
         self.module_depth = [0]
+        self.ended = False
         self.children = 0
         self._numbers: dict[str, int] = {}
         self.given: Any = None
@@ -63,6 +64,7 @@ class Probe:
         self.process = f"{self.process}.{self.children}"
         self.children = 0
         self.main = False
+        self.ended = False
         self.pid = os.getpid()
         self.journal.after_fork(self.process)
         self.trace.after_fork(self.process)

@@ -24,6 +24,9 @@ from .traceformat import BATCH, GRAD, HYPER, INIT, LOSS, NOGRAD, OUT, PARAM, RAW
 EVALUATIONS = 16
 """Forward passes without gradient that are recorded within one step; of later ones those at powers of two."""
 
+DEVICE_RATE = 4e11
+"""Bytes a second that an accelerator fingerprints, at least."""
+
 WARM = 4
 """Steps left out when the time of a step is measured."""
 
@@ -58,7 +61,8 @@ class Training:
         self._finals: dict[int, list[Any]] = {}
         self._last_whole: dict[int, int] = {}
         self._last_step: dict[int, int] = {}
-        self._sampling: list[float] = []
+        self._unused: list[tuple[Any, int, int]] = []
+        self._joint_cost = 0.0
         self._periods: list[float] = []
         self._spent = 0.0
         self._since = 0.0
@@ -90,22 +94,21 @@ class Training:
                 return Pending(self._mailbox, parts)
         return combine(parts)
 
-    def _emit(self, kind: int, label: str, found: list[tuple[str, Any]], step: int, whole: bool, flags: int = 0) -> None:
-        """Emits one event for each tensor, or one for all of them."""
-        parts, shapes = [], []
+    def _emit(
+        self, kind: int, label: str, found: list[tuple[str, Any]], step: int, whole: bool, flags: int = 0
+    ) -> None:
+        """Emits one event for each tensor, or one joint event for all of them."""
+        if not whole and len(found) > 1:
+            parts = self._hasher.joint([tensor for _, tensor in found])
+            if parts:
+                self._trace.emit(kind, f"{label} ({len(found)} tensors)", None, None, step, self._value(parts), flags)
+            return
         for name, tensor in found:
             try:
                 part = self._part(tensor)
             except Unhashable:
                 continue
-            if whole or len(found) == 1:
-                self._trace.emit(kind, label + name, tensor.dtype, tensor.shape, step, self._value([part]), flags)
-            else:
-                parts.append(part)
-                shapes.append(tensor.shape)
-        if parts:
-            count = len(parts)
-            self._trace.emit(kind, f"{label} ({count} tensors)", None, None, step, self._value(parts), flags)
+            self._trace.emit(kind, label + name, tensor.dtype, tensor.shape, step, self._value([part]), flags)
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -114,22 +117,10 @@ class Training:
         began = perf_counter()
         self._begun = True
         found = leaves(batch, self._tensor)
-        whole = self._schedule.at(self.steps) == when.WHOLE
         if found:
-            loaded = []
-            parts = []
-            for name, tensor in found:
-                part = self._part(tensor)
-                loaded.append(_Seen.of(tensor))
-                if whole or len(found) == 1:
-                    self._trace.emit(
-                        BATCH, "loader" + name, tensor.dtype, tensor.shape, self.steps, self._value([part])
-                    )
-                else:
-                    parts.append(part)
-            if parts:
-                self._trace.emit(BATCH, f"loader ({len(parts)} tensors)", None, None, self.steps, self._value(parts))
-            self._loaded = loaded
+            whole = self._schedule.at(self.steps) == when.WHOLE
+            self._emit(BATCH, "loader", found, self.steps, whole)
+            self._loaded = [_Seen(tensor) for _, tensor in found]
         elif batch is not None:
             value = self.value_hasher().fingerprint(batch)
             self._trace.emit(BATCH, "loader", type(batch).__name__, None, self.steps, value)
@@ -148,10 +139,13 @@ class Training:
             return
         if training:
             self._begun = True
+        self._use_params()
         step = self.step_now()
         flags = 0 if training else NOGRAD
         whole = self._schedule.at(self.steps) == when.WHOLE
-        inputs = [pair for pair in leaves((args, kwargs) if kwargs else args, self._tensor) if not self._is_loaded(pair[1])]
+        inputs = [
+            pair for pair in leaves((args, kwargs) if kwargs else args, self._tensor) if not self._is_loaded(pair[1])
+        ]
         if inputs:
             self._emit(BATCH, "input", inputs, step, whole, flags)
         self._emit(OUT, "out", leaves(output, self._tensor), step, whole, flags)
@@ -161,6 +155,7 @@ class Training:
         """``backward`` is about to run from these tensors: the loss."""
         began = perf_counter()
         self._begun = True
+        self._use_params()
         for index, tensor in enumerate([tensors] if isinstance(tensors, self._tensor) else list(tensors)):
             name = "loss" if index == 0 else f"loss[{index}]"
             if tensor.numel() == 1 and tensor.is_floating_point():
@@ -187,12 +182,11 @@ class Training:
         self._note_hyper(optimizer, groups, step)
         how = self._schedule.at(step)
         if how != when.NONE:
-            params = self._parameters(groups)
-            grads = [(name, p.grad) for name, p in params if p.grad is not None]
+            grads = self._grads(groups)
             self._emit(GRAD, "", grads, step, how == when.WHOLE)
-            self._emit(PARAM, "", params, step, how == when.WHOLE)
-            if how == when.WHOLE:
-                self._last_whole[key] = step
+            self._unused.append((weakref.ref(optimizer), step, how))
+            if step == when.FIRST - 1:
+                self._joint_cost = _cost_of(self._hasher, [grad for _, grad in grads])
         self._last_step[key] = step
         self.steps = step + 1
         self._evaluations = 0
@@ -204,6 +198,7 @@ class Training:
 
     def saved(self, what: str, path: str, value: Any, site: str) -> None:
         """Something is about to be saved; its content and the generators' states are fingerprinted."""
+        self._use_params()
         self._trace.flush()
         hasher = self.value_hasher()
         found = hasher.fingerprint(value)
@@ -268,6 +263,7 @@ class Training:
 
     def before_step(self, optimizer: Any) -> None:
         """An optimizer is about to make a step: parameters of no module that was called are fingerprinted now."""
+        self._use_params()
         key = id(optimizer)
         if key in self._optimizers and self._optimizers[key]() is optimizer:
             return
@@ -291,9 +287,7 @@ class Training:
 
     def _note_hyper(self, optimizer: Any, groups: Any, step: int) -> None:
         """Records the settings of an optimizer when they are new or have changed."""
-        values = [
-            [value for name, value in group.items() if name != "params"] for group in groups
-        ]
+        values = [[value for name, value in group.items() if name != "params"] for group in groups]
         before = self._hyper.get(id(optimizer))
         try:
             if before == values:
@@ -307,20 +301,32 @@ class Training:
         readable = [{key: _readable(value) for key, value in group.items()} for group in named]
         self._probe.journal.write("hyper", step=step, optimizer=name, name=name, values=readable)
 
+    def _grads(self, groups: Any) -> list[tuple[str, Any]]:
+        return [(name, p.grad) for name, p in self._parameters(groups) if p.grad is not None]
+
+    def _use_params(self) -> None:
+        """Fingerprints what sampled steps left in the parameters, when they are next used: with all that came after."""
+        while self._unused:
+            reference, step, how = self._unused.pop(0)
+            optimizer = reference()
+            if optimizer is not None:
+                self._emit(PARAM, "", self._parameters(optimizer.param_groups), step, how == when.WHOLE)
+                if how == when.WHOLE:
+                    self._last_whole[id(optimizer)] = step
+
     def _measure(self, step: int, began: float, now: float) -> None:
-        """Learns what a step takes and what sampling it costs; chooses the stride at the end of the first steps."""
+        """Learns what a step takes and what watching it costs; chooses the stride at the end of the first steps."""
         if self._since and step >= WARM:
-            self._periods.append(max(now - self._since - self._spent - (now - began), 1e-6))
-            self._sampling.append(now - began)
+            spent = self._spent + now - began
+            self._periods.append(max(now - self._since - spent, 1e-6))
         self._since = now
         self._spent = -(now - began)
         if step == when.FIRST - 1 and self._periods:
-            middle = len(self._periods) // 2
-            chosen = self._schedule.choose(when.FIRST, sorted(self._sampling)[middle], sorted(self._periods)[middle])
+            period = sorted(self._periods)[len(self._periods) // 2]
+            chosen = self._schedule.choose(when.FIRST, 2 * self._joint_cost, period)
             if chosen is not None:
                 self._probe.journal.write("schedule", **{"from": when.FIRST, "stride": chosen})
-            elif self._schedule.pending():
-                first, stride = self._schedule.pending()[0]
+            for first, stride in self._schedule.pending():
                 self._probe.journal.write("schedule", **{"from": first, "stride": stride})
 
     # -- the end ---------------------------------------------------------------------------------------------------
@@ -329,12 +335,18 @@ class Training:
         """An optimizer is being collected: its parameters are still alive, and its last step may not be sampled."""
         key = id(optimizer)
         last = self._last_step.pop(key, None)
+        sampled = [one for one in self._unused if one[0]() is optimizer and one[2] == when.WHOLE]
+        self._unused = [one for one in self._unused if one[0]() is not optimizer]
         if last is None or self._last_whole.pop(key, None) == last:
             return
+        groups = optimizer.param_groups
+        found = [(PARAM, name, param) for name, param in self._parameters(groups)]
+        if not sampled:
+            found = [(GRAD, name, grad) for name, grad in self._grads(groups)] + found
         parts = []
-        for name, param in self._parameters(optimizer.param_groups):
+        for kind, name, tensor in found:
             try:
-                parts.append((name, param.dtype, param.shape, self._value([self._part(param)])))
+                parts.append((kind, name, tensor.dtype, tensor.shape, self._value([self._part(tensor)])))
             except Unhashable:
                 continue
         self._finals[len(self._finals)] = [last, parts]
@@ -346,8 +358,8 @@ class Training:
             if optimizer is not None:
                 self.leaving(optimizer)
         for last, parts in self._finals.values():
-            for name, dtype, shape, value in parts:
-                self._trace.emit(PARAM, name, dtype, shape, last, value)
+            for kind, name, dtype, shape, value in parts:
+                self._trace.emit(kind, name, dtype, shape, last, value)
         self._trace.flush(wait=True)
         return {"steps": self.steps, "events": self._trace.events, "opaque": sorted(self.opaque)}
 
@@ -357,14 +369,11 @@ class _Seen:
 
     __slots__ = ("_numel", "_pointer", "_reference", "_version")
 
-    @classmethod
-    def of(cls, tensor: Any) -> _Seen:
-        seen = cls()
-        seen._reference = weakref.ref(tensor)
-        seen._pointer = tensor.data_ptr()
-        seen._numel = tensor.numel()
-        seen._version = _version(tensor)
-        return seen
+    def __init__(self, tensor: Any) -> None:
+        self._reference = weakref.ref(tensor)
+        self._pointer = tensor.data_ptr()
+        self._numel = tensor.numel()
+        self._version = _version(tensor)
 
     def same(self, tensor: Any) -> bool:
         """True when ``tensor`` holds the bytes that were fingerprinted: the same memory, not written since."""
@@ -384,3 +393,13 @@ def _readable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return plain(value)
+
+
+def _cost_of(hasher: TensorHasher, tensors: list[Any]) -> float:
+    """Seconds that one joint fingerprint of these tensors takes; on a device, as far as can be said without waiting."""
+    best = float("inf")
+    for _ in range(2):
+        began = perf_counter()
+        hasher.joint(tensors)
+        best = min(best, perf_counter() - began)
+    return best + sum(t.numel() * t.element_size() for t in tensors if t.device.type != "cpu") / DEVICE_RATE

@@ -59,8 +59,8 @@ class Collector:
         view: View | None = None,
     ) -> None:
         self.run_dir = Path(run_dir)
-        self._scan = view.scan if view is not None else lambda: scan_tree(self.root)
         self.root = os.path.normpath(os.path.abspath(root))
+        self._scan = view.scan if view is not None else lambda: scan_tree(self.root)
         store = self.run_dir.absolute().parent.parent
         private = [str(self.run_dir.absolute())]
         if self.run_dir.parent.name == "runs":
@@ -113,16 +113,16 @@ class Collector:
             files: (absolute path, op) with op ``r``, ``w``, ``a`` or ``u``.
         """
         for path, op in files:
-            if self.places.ignored(path) or path in self._ever_written:
+            if self.places.ignored(path) or path in self._writers:
                 continue
             if op != "r":
-                self._write(path, "open")
+                self._write(path, "open", "open")
             elif path not in self._inputs and source_of(path) is None:
                 try:
                     found = os.stat(path)
                 except OSError:
                     continue
-                self._use(path, "open", (found.st_ino, found.st_size, found.st_mtime_ns), "r")
+                self._use(path, "open", (found.st_ino, found.st_size, found.st_mtime_ns), "r", "open")
 
     def finish(self, before: Scan | None = None) -> Collected:
         """Read the journals to their ends, and take the outputs as they are now. Never raises; idempotent.

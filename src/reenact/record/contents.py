@@ -77,9 +77,7 @@ class Contents:
         view: where a replayed process's files lie for us; None when they lie where it says.
     """
 
-    def __init__(
-        self, run_dir: Path, places: Places, blobs: Blobs, hasher: Hasher, view: View | None = None
-    ) -> None:
+    def __init__(self, run_dir: Path, places: Places, blobs: Blobs, hasher: Hasher, view: View | None = None) -> None:
         self._run_dir = run_dir
         self._places = places
         self._blobs = blobs
@@ -175,6 +173,8 @@ class Contents:
         try:
             state.digest, state.size = self._blobs.put_file(copy)
             state.mtime_ns = state.st[2] if state.st else 0
+            if os.path.exists(self._place(state.location)):
+                state.mode = stat.S_IMODE(os.stat(self._place(state.location)).st_mode)
             self._note(state)
         except (OSError, ReenactError) as error:
             state.problem = f"{state.problem}; its copy from before the change cannot be stored: {error}"

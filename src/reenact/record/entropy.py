@@ -40,7 +40,10 @@ def summarise_entropy(run_dir: Path, start: Start, journals: dict[str, list[dict
                     process=process,
                 )
                 seeds.append(seed)
-                (seeded if seed.origin == "code" else open_ended).add(seed.lib)
+                if seed.origin == "code":
+                    seeded.add(seed.lib)
+                elif seed.origin in ("none", "clock"):
+                    open_ended.add(seed.lib)
             elif kind == "draw":
                 draws += 1
             elif kind == "state":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,11 @@ class JournalRead(NamedTuple):
 def process_name(path: str | os.PathLike[str]) -> str:
     """``rank0.1`` of ``journal/rank0.1.jsonl``."""
     return Path(path).name.removesuffix(".jsonl")
+
+
+def process_order(name: str) -> tuple[tuple[int, ...], str]:
+    """Key that sorts processes as a person would: rank0, rank0.1, rank0.2, rank2, rank10."""
+    return tuple(int(number) for number in re.findall(r"\d+", name)), name
 
 
 def decode_line(line: bytes) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from .atomic import write_atomic
 from .collect import Collected, Collector
 from .command import argv_params, hyper_params, script_index
 from .entropy import summarise_entropy
-from .journal import process_name, read_journal
+from .journal import process_name, process_order, read_journal
 from .leftovers import remove_all, sealed_leftovers
 from .protocols import Blobs, Hasher
 from .scan import Scan
@@ -97,7 +97,7 @@ def _build(folder: Path, files: Collected, environment: dict[str, Any] | None, g
     start = load_start(folder / layout.START)
     end = _end(folder, gaps)
     journals: Journals = {}
-    for path in sorted((folder / layout.JOURNAL).glob("*.jsonl")):
+    for path in sorted((folder / layout.JOURNAL).glob("*.jsonl"), key=lambda path: process_order(path.stem)):
         read = read_journal(path)
         journals[process_name(path)] = read.events
         gaps.extend(read.gaps)
@@ -191,7 +191,7 @@ def _params(start: Start, journals: Journals) -> dict[str, Any]:
 def _traces(folder: Path, journals: Journals, gaps: list[Gap]) -> tuple[list[Trace], dict[str, Metric]]:
     traces: list[Trace] = []
     metrics: dict[str, Metric] = {}
-    for path in sorted((folder / layout.TRACE).glob("*.trace")):
+    for path in sorted((folder / layout.TRACE).glob("*.trace"), key=lambda path: process_order(path.stem)):
         process = path.name.removesuffix(".trace")
         events = journals.get(process, [])
         end = _first(events, "end") or {}
@@ -209,7 +209,7 @@ def _traces(folder: Path, journals: Journals, gaps: list[Gap]) -> tuple[list[Tra
         traces.append(summary.trace)
         if rank_of(process) == 0:
             metrics = {**summary.metrics, **metrics}
-    paths = sorted((folder / layout.METRICS).glob("*.jsonl"), key=lambda path: (path.stem != "rank0", path.stem))
+    paths = sorted((folder / layout.METRICS).glob("*.jsonl"), key=lambda path: process_order(path.stem))
     return traces, {**metrics, **read_metrics(paths)}
 
 
@@ -252,9 +252,9 @@ def _environment(
         if main and python.get(key) is None and main.get(key) is not None:
             python[key] = main[key]
     libraries = dict(env.libraries)
-    for process in sorted(journals, key=lambda name: (name != "rank0", name)):
+    for events in journals.values():
         seen: dict[str, dict[str, Any]] = {}
-        for event in journals[process]:
+        for event in events:
             if event["e"] == "library" and isinstance(event.get("name"), str):
                 told = {key: value for key, value in event.items() if key not in ("e", "t", "name")}
                 seen[event["name"]] = {**seen.get(event["name"], {}), **told}

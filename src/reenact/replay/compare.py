@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
-from reenact.replay.difference import (
+from ..record.trace import Event, Kind
+from .difference import (
     SAMPLED,
     Difference,
     Progress,
@@ -14,9 +16,8 @@ from reenact.replay.difference import (
     same_form,
     same_value,
 )
-from reenact.replay.join import joined_difference
-
-from ..record.trace import Event, Kind
+from .generators import Generators
+from .join import joined_difference
 
 __all__ = [
     "Difference",
@@ -59,7 +60,7 @@ def first_difference(
         )
     comparer = StreamComparer(baseline, process=process, rank=rank, tolerance=tolerance, complete=baseline_complete)
     found = comparer.feed_candidate(candidate)
-    return found if found is not None or not candidate_complete else comparer.finish()
+    return comparer.finish() if candidate_complete else found
 
 
 def verdict(difference: Difference | None, outputs_equal: bool, tolerance: Tolerance | None) -> str:
@@ -72,7 +73,7 @@ def verdict(difference: Difference | None, outputs_equal: bool, tolerance: Toler
 class StreamComparer:
     """Compares a candidate's events with those of its baseline as they come, event by event.
 
-    Not thread-safe. After the first difference further events are not looked at.
+    Not thread-safe. After the first difference only params of the last step are still looked at.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class StreamComparer:
         self._matched: set[tuple[int, int]] = set()
         self._ended = False
         self._later: list[Event] = []
+        self._rest: list[Event] = []
+        self._generators = Generators()
 
     @property
     def step(self) -> int:
@@ -122,6 +125,7 @@ class StreamComparer:
             for event in events:
                 self.difference = self._feed(event)
                 if self.difference is not None:
+                    self._read_rest()
                     return self.feed_candidate(events)
                 if self._ended:
                     break
@@ -137,10 +141,20 @@ class StreamComparer:
                     continue
                 note = f"The candidate ended before this event of step {event.step}."
                 self.difference = self._found("missing", event, None, note)
+                self._read_rest()
                 break
         elif self._open:
-            self.difference = resolve(self.difference, iter(self._next, None), self._later)
+            self.difference = resolve(self.difference, self._rest, self._later)
         return self.difference
+
+    def _read_rest(self) -> None:
+        """Read what the baseline still has: the last params, and which generators it drew from."""
+        while (event := self._next()) is not None:
+            self._generators.alone(event)
+            if self._open and event.kind == Kind.PARAM:
+                self._rest.append(event)
+        if self.difference is not None:
+            self.difference = dataclasses.replace(self.difference, generators=self._generators.differing())
 
     @property
     def _open(self) -> bool:
@@ -178,7 +192,13 @@ class StreamComparer:
     def _pair(self, baseline: Event, candidate: Event) -> Difference | None:
         if not same_form(baseline, candidate):
             return self._found("shape", baseline, candidate)
-        if not same_value(baseline, candidate, self._tolerance):
+        if baseline.kind == Kind.RNG and self._tolerance is None:
+            pair = self._generators.pair(baseline, candidate)
+            if pair is not None:
+                return self._found("value", *pair)
+            if baseline.value != candidate.value:
+                return None
+        elif not same_value(baseline, candidate, self._tolerance):
             return self._found("value", baseline, candidate)
         self.events_equal += 1
         self._count(baseline.step)

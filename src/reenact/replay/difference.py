@@ -47,6 +47,8 @@ class Difference:
         possibly: (kind, step) where the difference may really have begun, though nothing was sampled there.
         note: one or two sentences for a person; empty when there is nothing to add.
         evaluation: the event lies outside gradient mode.
+        generators: random generators whose states differ from the start on: name, and whether it is known to have been
+            drawn from (True), not (False), or neither (None).
     """
 
     process: str
@@ -65,6 +67,7 @@ class Difference:
     note: str = ""
     raw: bool = False
     evaluation: bool = False
+    generators: tuple[tuple[str, bool | None], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data; fingerprints as hexadecimal text, floats as the text that reads back to the same bits."""
@@ -82,6 +85,7 @@ class Difference:
             "sampled_before": self.sampled_before,
             "possibly": [{"kind": kind, "step": step} for kind, step in self.possibly],
             "note": self.note,
+            "generators": [{"name": name, "drawn": drawn} for name, drawn in self.generators],
         }
 
 

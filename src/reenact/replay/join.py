@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from reenact.replay.difference import (
+from ..record.trace import NOGRAD, Event, Kind
+from .difference import (
     OCCASIONAL,
     SAMPLED,
     Difference,
     Progress,
     Tolerance,
     difference,
+    is_joint,
+    resolve,
     same_form,
     same_value,
 )
-
-from ..record.trace import NOGRAD, Event
+from .generators import Generators
 
 _Key = tuple[int, int, str, int]
 
@@ -41,14 +44,14 @@ def joined_difference(
     one_run, other_run = _Steps(baseline), _Steps(candidate)
     left, right = iter(one_run), iter(other_run)
     found = join.walk(left, right, baseline_complete, candidate_complete)
-    if found is not None and not found.possibly:
-        return found
-    # What comes late is known when all has been read.
-    for rest in (left, right):
-        for _ in rest:
-            pass
+    # What comes late, and which generators were drawn from, is known when all has been read.
+    for side, rest in ((False, left), (True, right)):
+        for _, events in rest:
+            for event in events:
+                join.generators.alone(event, candidate=side)
     if found is not None:
-        return resolve(found, one_run.late_events(), other_run.late_events())
+        found = resolve(found, one_run.late_events(), other_run.late_events())
+        return dataclasses.replace(found, generators=join.generators.differing())
     for step in sorted(one_run.late.keys() & other_run.late.keys()):
         found = join.group(one_run.late[step], other_run.late[step])
         if found is not None:
@@ -120,6 +123,7 @@ class _Join:
         self.rank = rank
         self.tolerance = tolerance
         self.progress = Progress(tolerance)
+        self.generators = Generators()
 
     def walk(
         self,
@@ -164,6 +168,7 @@ class _Join:
             if extra is not None and (extra[0] + 1 < order or (extra[0] + 1 == order and key in there)):
                 break
             if key[0] in OCCASIONAL and left_counts[key[:3]] != right_counts[key[:3]]:
+                self.generators.alone(event)
                 continue
             other = there.get(key)
             if other is None:
@@ -172,7 +177,11 @@ class _Join:
                 return self._found("missing", event, None, order, self._renamed(key, event, candidate, left_counts))
             if not same_form(event, other):
                 return self._found("shape", event, other, order)
-            if not same_value(event, other, self.tolerance):
+            if event.kind == Kind.RNG and self.tolerance is None:
+                pair = self.generators.pair(event, other)
+                if pair is not None:
+                    return self._found("value", *pair, order)
+            elif not same_value(event, other, self.tolerance):
                 return self._found("value", event, other, order)
             self.progress.equal(event)
         return None if extra is None else self._found("extra", None, extra[1], extra[0] + 1)

@@ -395,7 +395,7 @@ def _conclude(
     gaps = [gap for index, gap in enumerate(gaps) if gap not in gaps[:index]]
     if word in ("identical", "equivalent") and not baseline.traces and not baseline.outputs:
         gaps.append({"id": "nothing-compared", "detail": "the run left neither a trace nor an output", "replay": False})
-    data = {
+    data: dict[str, Any] = {
         "verdict": word,
         "baseline": baseline.run,
         "candidate": candidate.run,

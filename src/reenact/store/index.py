@@ -108,10 +108,19 @@ class Index:
         try:
             self._refresh()
         except sqlite3.Error:
-            # Locked by another for long, no space, read-only, or corrupt: the folders are the truth, so read them all.
-            self._db.close()
-            self._db = _create(sqlite3.connect(":memory:"))
-            self._refresh()
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        """The cache is locked for long, cannot be written, or is corrupt: go on in memory; the folders are the truth."""
+        self._db.close()
+        try:
+            db = sqlite3.connect(self.store.index_path, timeout=0)
+            db.execute("pragma user_version = 0")  # the next one to open it makes it anew
+            db.close()
+        except sqlite3.Error:
+            pass
+        self._db = _create(sqlite3.connect(":memory:"))
+        self._refresh()
 
     def rows(
         self,
@@ -155,17 +164,24 @@ class Index:
         if limit is not None:
             sql += " limit ?"
             values.append(limit)
-        return [_row(row) for row in self._db.execute(sql, values)]
+        return self._query(sql, values)
 
     def row(self, run_id: str) -> RunRow | None:
         """One run by its full id."""
-        found = self._db.execute("select * from runs where id = ?", (run_id,)).fetchone()
-        return _row(found) if found else None
+        found = self._query("select * from runs where id = ?", [run_id])
+        return found[0] if found else None
 
     def same_recipe(self, recipe: str) -> list[RunRow]:
         """Finished runs with this recipe, newest first."""
         sql = "select * from runs where recipe = ? and status = 'finished' order by started desc, id desc"
-        return [_row(row) for row in self._db.execute(sql, (recipe,))]
+        return self._query(sql, [recipe])
+
+    def _query(self, sql: str, values: list[Any]) -> list[RunRow]:
+        try:
+            return [_row(row) for row in self._db.execute(sql, values)]
+        except (sqlite3.Error, ValueError):
+            self._rebuild()
+            return [_row(row) for row in self._db.execute(sql, values)]
 
     def _open(self) -> sqlite3.Connection:
         path = self.store.index_path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -91,10 +92,18 @@ class Store:
             for folder in (self.runs_folder, self.tmp_folder, self.folder / "cache", self.folder / "blobs" / "sha256"):
                 folder.mkdir(parents=True, exist_ok=True)
             if not os.access(self.runs_folder, os.W_OK):
-                raise PermissionError(13, "Permission denied")
+                raise PermissionError(errno.EACCES, "permission denied")
+            oci.create_layout(self.folder)
         except OSError as error:
-            raise_clean(error, self.folder)
-        oci.create_layout(self.folder)
+            try:
+                raise_clean(error, self.folder)
+            except OSError:
+                raise ReenactError(
+                    "store-not-writable",
+                    f"cannot make the store {self.folder}: {error.strerror}",
+                    fix="set REENACT_STORE to a folder that can be written",
+                    exit_code=EXIT_USAGE,
+                ) from error
         ignore = self.folder / ".gitignore"
         if not ignore.exists():
             # The text of a record is small enough to commit; blobs and caches are not for git.

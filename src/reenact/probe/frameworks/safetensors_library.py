@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..state import Probe
-from .readers import wrap
+from .readers import note, wrap
 
 
 def hook(probe: Probe, module: Any) -> None:
@@ -21,17 +21,17 @@ def hook(probe: Probe, module: Any) -> None:
 
 def _wrap_safe_open(module: Any) -> None:
     """``safe_open`` is a class: a subclass whose constructor notes the path keeps isinstance and ``with`` working."""
-    original = getattr(module, "safe_open", None)
+    original: Any = getattr(module, "safe_open", None)
     if isinstance(original, type) and not getattr(original, "_reenact", False):
+        make: Any = original.__new__
         try:
-            from .readers import note
 
             class safe_open(original):  # type: ignore[misc,valid-type]
                 _reenact = True
 
                 def __new__(cls, filename: Any, *args: Any, **kwargs: Any) -> Any:
                     note(filename, "r", "safetensors")
-                    return original.__new__(original, filename, *args, **kwargs)
+                    return make(original, filename, *args, **kwargs)
 
             module.safe_open = safe_open
         except TypeError:

@@ -26,6 +26,6 @@ def hook(probe: Probe, module: Any) -> None:
 
     dress(init_process_group, original)
     module.init_process_group = init_process_group
-    distributed = sys.modules.get("torch.distributed")
+    distributed: Any = sys.modules.get("torch.distributed")
     if distributed is not None and getattr(distributed, "init_process_group", None) is original:
         distributed.init_process_group = init_process_group

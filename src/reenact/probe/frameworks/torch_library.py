@@ -132,7 +132,9 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
             failed(probe, "step", problem)
 
     if not hasattr(from_optimizer, "register_optimizer_step_post_hook"):
-        probe.journal.gap("torch-version", f"torch {torch.__version__} has no global optimizer hooks: steps were not traced")
+        probe.journal.gap(
+            "torch-version", f"torch {torch.__version__} has no global optimizer hooks: steps were not traced"
+        )
         return
     from_optimizer.register_optimizer_step_pre_hook(before)
     from_optimizer.register_optimizer_step_post_hook(after)

@@ -26,7 +26,7 @@ def _start():
         boot.start(settings)
     except Exception as problem:
         if os.environ.get("REENACT_DEBUG"):
-            sys.stderr.write("reenact: the probe did not start: %r\n" % (problem,))
+            sys.stderr.write(f"reenact: the probe did not start: {problem!r}\n")
 
 
 def _shadowed():

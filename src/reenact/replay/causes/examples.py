@@ -12,9 +12,12 @@ from .context import Context
 def example(kind: str | None = "out", step: int = 0, why: str = "value", **fields: Any) -> Context:
     """A context whose first difference is a `kind` event; None for equal traces. `fields` as in `Context`."""
     difference = None
-    possibly = fields.pop("possibly", ())
+    possibly, generators = fields.pop("possibly", ()), fields.pop("generators", ())
     if kind is not None:
-        difference = Difference("rank0", 0, step, kind, "x", "float32", (2,), 1, 2, why, possibly=possibly)
+        name = "torch" if kind == "rng" else "x"
+        difference = Difference(
+            "rank0", 0, step, kind, name, "float32", (2,), 1, 2, why, possibly=possibly, generators=generators
+        )
     for name in ("changes", "events_a", "events_b", "outputs"):
         fields[name] = tuple(fields.get(name, ()))
     return Context(difference, **fields)

@@ -12,8 +12,14 @@ def judge(context: Context) -> Cause | None:
     """Labels numbered by iterating over a set are what was seen; it is rarely more than one candidate."""
     changes = context.named("entropy", "PYTHONHASHSEED")
     weight = context.weigh(WEIGHTS)
-    if not changes or not weight:
+    if not changes or not weight or context.difference is None:
         return None
+    if context.difference.step > 0:
+        # An order that depends on the hash seed mostly shows from the first batch on.
+        weight *= 0.5
+    if context.of("code", "argv", "input", "seed", bits=True):
+        # The hash seed differs between any two runs that do not set it; something else differs here as well.
+        weight *= 0.5
     return Cause(
         "hash-seed",
         weight,

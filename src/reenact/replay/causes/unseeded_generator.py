@@ -9,16 +9,24 @@ WEIGHTS = {"seed": 0.9, "rng": 0.9, "init": 0.9, "batch": 0.7, "out": 0.6, "loss
 
 
 def judge(context: Context) -> Cause | None:
-    """Not where the candidate is a replay that got the recorded entropy back."""
+    """Not where the candidate is a replay that got the recorded entropy back, nor for a generator never drawn from."""
     weight = context.weigh(WEIGHTS)
-    if context.entropy_given or not weight:
+    if context.entropy_given or not weight or context.difference is None:
         return None
     sides = [(side.get("entropy") or {}) for side in (context.a, context.b)]
-    libraries = sorted({name for side in sides for name in side.get("unseeded") or []})
+    unseeded = sorted({name for side in sides for name in side.get("unseeded") or []})
+    drawn = {name.split(":")[0]: state for name, state in context.difference.generators}
+    libraries = [name for name in unseeded if drawn.get(name) is not False]
+    if context.difference.kind == "rng":
+        libraries = [name for name in libraries if name == context.difference.name.split(":")[0]]
     draws = max(int(side.get("draws") or 0) for side in sides)
     if libraries:
-        evidence = f"{', '.join(libraries)} drew random numbers and was never seeded"
-        fix = f"seed {', '.join(libraries)} before the first draw"
+        if "torch" not in libraries and not any(drawn.get(name) for name in libraries):
+            # Every program that imports torch has these generators; that one was drawn from is not known.
+            weight *= 0.4
+        sure = [name for name in libraries if drawn.get(name)] or libraries
+        evidence = f"{', '.join(sure)} {'was' if len(sure) == 1 else 'were'} never seeded"
+        fix = f"seed {', '.join(sure)} before the first draw"
     elif context.fresh_entropy and draws:
         evidence = f"{draws} draws from the operating system were not given back"
         fix = "pass a seed wherever a generator is made (default_rng, RandomState, Random)"
@@ -32,9 +40,11 @@ EXAMPLES_POSITIVE = [
     example("init", -1, a={"entropy": {"unseeded": ["torch"]}}, fresh_entropy=True),
     example("batch", 0, a={"run": "A", "entropy": {"unseeded": ["numpy"]}}, b={"run": "B"}),
     example("batch", 0, a={"entropy": {"draws": 2}}, fresh_entropy=True),
+    example("batch", 0, a={"entropy": {"unseeded": ["random"]}}, generators=(("random", True),)),
 ]
 EXAMPLES_NEGATIVE = [
     example("init", -1, a={"run": "A", "entropy": {"unseeded": ["torch"]}}, b={"replay_of": "A"}),
     example("grad", 0, a={"entropy": {"unseeded": ["torch"]}}, fresh_entropy=True),
     example("init", -1, a={"entropy": {"unseeded": []}}),
+    example("batch", 20, a={"entropy": {"unseeded": ["random"]}}, generators=(("random", False),)),
 ]

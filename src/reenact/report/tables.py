@@ -1,0 +1,151 @@
+"""The table of runs that ``reenact ls`` prints."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from . import marks
+from .lines import GAP, LABEL, columns, text_width
+from .quantities import age, duration, number, plain, shorten
+
+_INTERPRETERS = ("python", "pypy")
+_COMMAND = 48
+_PARAMS = 60
+
+
+class Row(Protocol):
+    """What the table needs of a run; the rows of the index have it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def exit_code(self) -> int | None: ...
+    @property
+    def started(self) -> str: ...
+    @property
+    def duration(self) -> float | None: ...
+    @property
+    def command(self) -> list[str]: ...
+    @property
+    def params(self) -> dict[str, Any]: ...
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]: ...
+    @property
+    def recipe(self) -> str | None: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def verdicts(self) -> list[dict[str, Any]]: ...
+    @property
+    def replay_of(self) -> str | None: ...
+
+
+def runs_table(
+    rows: Sequence[Row], width: int, *, metrics: Iterable[str] = ("loss",), now: datetime | None = None
+) -> Text:
+    """The runs, one a line where they fit; else name, command and params stand on a line below each.
+
+    Ids are never cut. A column that would be empty is left out.
+
+    Args:
+        rows: the runs, in the order shown.
+        width: columns of the terminal.
+        metrics: metrics of which the last value is shown.
+        now: the present when None.
+    """
+    differing = differing_params([row.params for row in rows])
+    shown = [name for name in dict.fromkeys(metrics) if any(name in row.metrics for row in rows)]
+    fixed = [_fixed(row, shown, now) for row in rows]
+    free = [_free(row, differing) for row in rows]
+    heads = ["RUN", "AGE", "STATUS", "TIME", *(plain(name).upper() for name in shown), "VERDICT", "GAPS"]
+    right = {1, 3, *range(4, 4 + len(shown))}
+    wide = _assemble([*heads, "NAME", "COMMAND", "PARAMS"], [[*a, *b] for a, b in zip(fixed, free)], right)
+    if text_width(Text("\n").join(wide)) <= width:
+        lines = _with_notes(wide, rows, [None] * len(rows))
+    else:
+        below = [_below(cells, width - len(GAP)) for cells in free]
+        lines = _with_notes(_assemble(heads, fixed, right), rows, below)
+    return Text("\n").join(lines)
+
+
+def differing_params(params: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the params that do not have the same value in all runs; a run that lacks one differs."""
+    names = dict.fromkeys(name for one in params for name in one)
+    return [name for name in names if len({repr(one.get(name, KeyError)) for one in params}) > 1]
+
+
+def command_text(argv: Sequence[str]) -> str:
+    """A command as it would be typed, the interpreter's folder left out, the interpreter too before a script."""
+    words = list(argv)
+    if words and os.path.basename(words[0]).startswith(_INTERPRETERS):
+        words[0] = os.path.basename(words[0])
+        if len(words) > 1 and not words[1].startswith("-"):
+            del words[0]
+    return plain(shlex.join(words))
+
+
+def _fixed(row: Row, metrics: Sequence[str], now: datetime | None) -> list[Text]:
+    status = marks.status(row.status)
+    if row.status == "failed" and row.exit_code is not None:
+        status.append(f" ({row.exit_code})")
+    verdict = marks.verdict(str(row.verdicts[-1].get("verdict"))) if row.verdicts else Text()
+    gaps = Text("! gaps", style="yellow") if row.recipe is not None and not row.complete else Text()
+    values = [Text(number(row.metrics[name].get("last")) if name in row.metrics else "") for name in metrics]
+    took = duration(row.duration) if row.duration is not None else ""
+    return [Text(row.id, style="bold"), Text(age(row.started, now)), status, Text(took), *values, verdict, gaps]
+
+
+def _free(row: Row, differing: Sequence[str]) -> list[Text]:
+    pairs = " ".join(f"{plain(name)}={number(row.params[name])}" for name in differing if name in row.params)
+    return [
+        Text(plain(row.name or ""), style="cyan"),
+        Text(shorten(command_text(row.command), _COMMAND)),
+        Text(shorten(pairs, _PARAMS), style=LABEL),
+    ]
+
+
+def _assemble(heads: Sequence[str], rows: Sequence[Sequence[Text]], right: set[int]) -> list[Text]:
+    keep = [i for i in range(len(heads)) if any(row[i].plain for row in rows)]
+    table = [[Text(heads[i], style=LABEL) for i in keep], *([row[i] for i in keep] for row in rows)]
+    return columns(table, [position for position, i in enumerate(keep) if i in right])
+
+
+def _below(cells: Sequence[Text], width: int) -> Text:
+    """Name, command and params on one line; the params give way first."""
+    name, command, pairs = cells
+    found = Text(" · ").join(cell for cell in (name, command) if cell.plain)
+    room = width - cell_len(found.plain) - 3
+    if pairs.plain and room >= 12:
+        found = Text(" · ").join([found, Text(shorten(pairs.plain, room), style=LABEL)])
+    return found
+
+
+def _with_notes(lines: list[Text], rows: Sequence[Row], below: Sequence[Text | None]) -> list[Text]:
+    found = [lines[0]]
+    for line, row, more in zip(lines[1:], rows, below):
+        found.append(line)
+        if more is not None and more.plain:
+            found.append(Text(GAP).append_text(more))
+        for note in _notes(row):
+            found.append(Text(GAP + note, style=LABEL))
+    return found
+
+
+def _notes(row: Row) -> Iterable[str]:
+    if row.replay_of:
+        yield f"replay of {row.replay_of}"
+    if row.detail and row.status != "unreadable":
+        yield plain(row.detail)
