@@ -38,7 +38,7 @@ class FileWatch:
             | {os.path.join(os.path.realpath(probe.run_dir), ""), os.path.join(probe.run_dir, "")}
             | {os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")}
         )
-        self._handlers = {
+        self._handlers: dict[str, Any] = {
             "open": self._opened,
             "os.listdir": self._folder,
             "os.scandir": self._folder,

@@ -50,9 +50,11 @@ def find_tried(store: Store, request: Request, candidates: list[str]) -> Manifes
 
 
 def _same_files(store: Store, manifest: Manifest) -> bool:
-    for file in [*manifest.code.files, *manifest.inputs]:
+    files = [(file.path, file.digest) for file in manifest.code.files]
+    files += [(file.path, file.digest or "") for file in manifest.inputs]
+    for path, digest in files:
         try:
-            if file.digest != store.hasher.hash(os.path.join(store.root, file.path)).digest:
+            if digest != store.hasher.hash(os.path.join(store.root, path)).digest:
                 return False
         except OSError:
             return False

@@ -26,7 +26,7 @@ def _wrap_safe_open(module: Any) -> None:
         make: Any = original.__new__
         try:
 
-            class safe_open(original):  # type: ignore[misc,valid-type]
+            class safe_open(original):
                 _reenact = True
 
                 def __new__(cls, filename: Any, *args: Any, **kwargs: Any) -> Any:
