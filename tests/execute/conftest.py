@@ -16,6 +16,18 @@ import pytest
 DRIVER = [sys.executable, str(Path(__file__).with_name("driver.py"))]
 
 
+@pytest.fixture(autouse=True)
+def signals_as_in_the_foreground():
+    """Tests that run as a background job of a script have SIGINT and SIGQUIT ignored; commands would inherit that."""
+    old = [(n, signal.getsignal(n)) for n in (signal.SIGINT, signal.SIGQUIT)]
+    for number, handler in old:
+        if handler is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in old:
+        signal.signal(number, handler)
+
+
 class Recorder:
     """Runs Python code bare, and through the executor, without a controlling terminal."""
 
@@ -23,6 +35,7 @@ class Recorder:
         self.folder = folder
         self.run_dir = folder / "run"
         self.run_dir.mkdir()
+        self.started = []
 
     @property
     def log(self):
@@ -51,14 +64,27 @@ class Recorder:
 
     def start(self, argv, **options):
         options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.Popen(
-            argv, cwd=self.folder, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
-        )
+        options.update(stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        self.started.append(subprocess.Popen(argv, cwd=self.folder, **options))
+        return self.started[-1]
+
+    def close(self):
+        """End what a failed test has left."""
+        for child in self.started:
+            if child.poll() is None:
+                os.kill(json.loads((self.run_dir / "process.json").read_bytes())["pid"], signal.SIGKILL)
+                child.kill()
+            child.wait()
+            for stream in (child.stdin, child.stdout, child.stderr):
+                if stream is not None:
+                    stream.close()
 
 
 @pytest.fixture
 def recorder(tmp_path):
-    return Recorder(tmp_path)
+    made = Recorder(tmp_path)
+    yield made
+    made.close()
 
 
 class Terminal:
@@ -72,6 +98,8 @@ class Terminal:
         self.leader, self.master = pty.fork()
         if self.leader == 0:
             try:
+                for number in (signal.SIGPIPE, signal.SIGXFSZ):  # ignored by Python itself
+                    signal.signal(number, signal.SIG_DFL)
                 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
                 os.chdir(cwd)
                 command = os.getpid() if leads else os.fork()

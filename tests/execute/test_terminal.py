@@ -120,7 +120,7 @@ def test_password_prompt(terminal, run_dir):
 @pytest.mark.parametrize(("key", "number"), [(b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT)])
 def test_keys_that_end_it(terminal, run_dir, key, number):
     session = terminal(
-        ["sh", "-c", 'ulimit -c 0; exec "$@"', "sh", *DRIVER, str(run_dir), "sh", "-c", "echo up; sleep 60"]
+        ["sh", "-c", 'ulimit -c 0; exec "$@"', "sh", *DRIVER, str(run_dir), "sh", "-c", "echo up; exec sleep 60"]
     )
     session.expect(b"up")
     session.send(key)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,13 +70,12 @@ def logs(run: str, follow: bool) -> int:
 
     with project() as (store, index):
         folder = store.run_dir(resolve(store, run, index))
-    out = _binary_stdout()
     path = folder / layout.LOG
     at = 0
     while True:
         # Asked before the copy, so that what was written up to the end is copied.
         running = follow and folder.exists() and run_status(folder).status == "running"
-        at = _copy(path, at, out)
+        at = _copy(path, at)
         if not running:
             break
         time.sleep(_PAUSE)
@@ -97,9 +96,7 @@ def path(run: str, file: str | None) -> int:
     with project() as (store, index):
         folder = store.run_dir(resolve(store, run, index))
         found = folder if file is None else _file(store, folder, file)
-    out = _binary_stdout()
-    out.write(os.fsencode(found) + b"\n")
-    out.flush()
+    _write(os.fsencode(found) + b"\n")
     return 0
 
 
@@ -160,24 +157,30 @@ def _near(folder: Path) -> str:
     return str(folder) if here.startswith("..") else here
 
 
-def _copy(path: Path, at: int, out: BinaryIO) -> int:
-    """Copy the file from a position on; the position reached."""
+def _copy(path: Path, at: int) -> int:
+    """Copy the file to stdout from a position on; the position reached."""
     try:
         with open(path, "rb") as file:
             file.seek(at)
             while piece := file.read(_PIECE):
-                out.write(piece)
+                _write(piece)
                 at += len(piece)
     except FileNotFoundError:
-        return at
-    out.flush()
+        pass
     return at
 
 
-def _binary_stdout() -> BinaryIO:
-    sys.stdout.flush()
-    out: BinaryIO = sys.stdout.buffer
-    return out
+def _write(data: bytes) -> None:
+    """Bytes to stdout, unchanged where it takes bytes."""
+    out = sys.stdout
+    if hasattr(out, "buffer"):
+        out.flush()
+        rest = memoryview(data)
+        while rest:  # with PYTHONUNBUFFERED the buffer is the bare file, which may take less than it is given
+            rest = rest[out.buffer.write(rest) or 0 :]
+        out.buffer.flush()
+    else:
+        out.write(data.decode("utf-8", "replace"))
 
 
 def _file(store: Store, folder: Path, name: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,11 @@ class Snapshot:
 
 
 def snapshot(
-    python: Mapping[str, Any], env: Mapping[str, str], *, hardware: Mapping[str, Any] | None = None
+    python: Mapping[str, Any],
+    env: Mapping[str, str],
+    *,
+    hardware: Mapping[str, Any] | None = None,
+    variables: Iterable[str] = (),
 ) -> Snapshot:
     """The environment that a command runs in.
 
@@ -35,6 +39,7 @@ def snapshot(
         python: the probe's ``start`` event, or what `interpreter.probe_interpreter` gives.
         env: the user's environment variables, redacted or not.
         hardware: what `hardware.hardware` gave, or None to look now.
+        variables: names of further variables that count: those that the program itself reads.
     """
     about = dict(from_start_event(python)) if "e" in python else dict(python)
     about.pop("site_packages", None)
@@ -50,6 +55,6 @@ def snapshot(
         "cpu": cpu,
         "gpus": gpus,
         "libraries": {},
-        "variables": bit_variables(env),
+        "variables": {name: env[name] for name in variables if name in env} | bit_variables(env),
     }
     return Snapshot(environment, lock, freeze(packages))

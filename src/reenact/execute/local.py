@@ -186,8 +186,10 @@ class LocalJob:
                 continue
             self.received.append(number)
             if self._reaped:
-                # Nobody is left to pass it to: do not wait for a reader that does not read.
-                self._give_up = self._give_up or number not in (signal.SIGCONT, signal.SIGUSR1, signal.SIGUSR2)
+                # Nobody is left to pass it to: do not wait for a reader that does not read. Right after the end it may be
+                # what ended the command, though.
+                late = time.monotonic() - self._ended > _LINGER
+                self._give_up = self._give_up or (late and number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
             elif forward:
                 self._stop_sent = self._stop_sent or number == signal.SIGTSTP
                 self.signal(number)

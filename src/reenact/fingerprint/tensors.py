@@ -11,7 +11,10 @@ from typing import Any
 from .weights import LEVELS, MASK, ROW, finish, signed_weights
 
 BLOCK = 64
-"""Rows hashed at a time on the CPU: 256 Ki words, so that the products stay in cache."""
+"""Rows hashed at a time on the CPU: 256 Ki words, whose 2 MiB of products stay in cache."""
+
+FEW = 4
+"""Tensors up to which copying each into place costs less than laying them end to end first."""
 
 SMALL = 1 << 16
 """Words up to which a tensor is hashed together with others."""
@@ -35,8 +38,13 @@ class TensorHasher:
         self._torch = torch
         self._int32 = torch.int32
         self._strided = torch.strided
+        self._tensor = torch.Tensor
+        self._parameter = torch.nn.Parameter
         self._weights: dict[tuple[Any, int], Any] = {}
+        self._int64 = torch.int64
         self._cpu = torch.device("cpu")
+        self._cpu_weights: list[Any] = []
+        self._spare: list[Any] = []
 
     def _row_weights(self, device: Any, level: int) -> Any:
         key = (device, level)
@@ -61,7 +69,7 @@ class TensorHasher:
     def total(self, tensor: Any) -> tuple[Any, int]:
         """Weighted sum (int, or a 0-dim int64 tensor on the tensor's device) and the number of bytes hashed."""
         words, nbytes = self._words(tensor)
-        return self._total(words), nbytes
+        return (self._total_cpu(words, 0) if words.is_cpu else self._total_device(words, 0)), nbytes
 
     def joint(self, tensors: list[Any]) -> list[tuple[Any, int]]:
         """Several tensors at the price of a few: (weighted sum, bytes) parts, to be combined in this order.
@@ -69,38 +77,54 @@ class TensorHasher:
         Tensors of at most SMALL words that lie on one device are hashed as one, laid end to end, and come first; larger
         ones follow, each for itself. Tensors without bytes of their own are left out.
         """
-        small, large, count = [], [], 0
+        small, large, count, length = [], [], 0, 0
         for tensor in tensors:
             try:
                 words, nbytes = self._words(tensor)
             except Unhashable:
                 continue
-            if words.numel() <= SMALL:
+            words_here = words.numel()
+            if words_here <= SMALL:
                 small.append(words)
                 count += nbytes
+                length += words_here
             else:
                 large.append((self._total(words), nbytes))
-        if len({words.device for words in small}) > 1:
+        if not small:
+            return large
+        if len(small) == 1:
+            total = self._total(small[0])
+        elif all(words.is_cpu for words in small):
+            total = self._total_pieces(small, length)
+        elif len({words.device for words in small}) > 1:
             return [(self._total(words), words.numel() * 4) for words in small] + large
-        if small:
-            large.insert(0, (self._total(small[0] if len(small) == 1 else self._torch.cat(small)), count))
+        else:
+            total = self._total(self._torch.cat(small))
+        large.insert(0, (total, count))
         return large
 
     def _total(self, words: Any) -> Any:
-        return self._total_cpu(words, 0) if words.device.type == "cpu" else self._total_device(words, 0)
+        return self._total_cpu(words, 0) if words.is_cpu else self._total_device(words, 0)
 
     def _words(self, tensor: Any) -> tuple[Any, int]:
         """The tensor's bytes in logical order as a 1-d int32 tensor, and how many bytes they were."""
         flat = tensor.detach()
-        if flat.layout is not self._strided or flat.is_quantized or flat.is_nested or type(flat) is not type(tensor):
+        kind = type(tensor)
+        if (
+            (kind is not self._tensor and kind is not self._parameter)
+            or flat.layout is not self._strided
+            or flat.is_quantized
+            or flat.is_nested
+        ):
             flat = self._plain(flat)
         if flat.is_conj() or flat.is_neg():
             flat = flat.resolve_conj().resolve_neg()
-        if flat.device.type == "meta":
+        if flat.is_meta:
             raise Unhashable("a meta tensor has no data")
         if not flat.is_contiguous():
             flat = flat.contiguous()
-        flat = flat.view(-1)
+        if flat.dim() != 1:
+            flat = flat.view(-1)
         size = flat.element_size()
         nbytes = flat.numel() * size
         if size == 4 or size == 8:
@@ -142,11 +166,72 @@ class TensorHasher:
         return tensor.detach().contiguous().reshape(-1).view(self._torch.uint8)
 
     def _total_cpu(self, words: Any, level: int) -> int:
-        weights = self._row_weights(self._cpu, level)
         count = words.numel()
         if count <= ROW:
-            return (words * (weights if count == ROW else weights[:count])).sum().item() & MASK
-        return self._total_cpu(self._row_sums(words, weights, BLOCK).view(self._int32), min(level + 1, LEVELS - 1))
+            weights = self._weights_cpu(level)
+            row = words.to(self._int64)
+            return int(row.dot(weights if count == ROW else weights[:count]).item()) & MASK
+        sums = self._torch.empty(-(-count // ROW), dtype=self._int64, device=self._cpu)
+        block = self._borrow()
+        step = BLOCK * ROW
+        for start in range(0, count, step):
+            here = min(step, count - start)
+            block[0][:here].copy_(words if here == count else words[start : start + here])
+            self._sum_block(block, here, level, sums[start // ROW :] if start else sums)
+        self._spare.append(block)
+        return self._total_cpu(sums.view(self._int32), min(level + 1, LEVELS - 1))
+
+    def _total_pieces(self, pieces: list[Any], length: int) -> int:
+        """The total of 1-d int32 tensors laid end to end, ``length`` words in all."""
+        if length > BLOCK * ROW:
+            return self._total_cpu(self._torch.cat(pieces), 0)
+        block = self._borrow()
+        flat = block[0]
+        if len(pieces) <= FEW:
+            end = 0
+            for piece in pieces:
+                start, end = end, end + piece.numel()
+                flat[start:end].copy_(piece)
+        else:
+            flat[:length].copy_(self._torch.cat(pieces))
+        if length <= ROW:
+            total = int(flat[:length].dot(self._weights_cpu(0)[:length]).item()) & MASK
+        else:
+            sums = self._torch.empty(-(-length // ROW), dtype=self._int64, device=self._cpu)
+            self._sum_block(block, length, 0, sums)
+            total = self._total_cpu(sums.view(self._int32), 1)
+        self._spare.append(block)
+        return total
+
+    def _sum_block(self, block: Any, count: int, level: int, sums: Any) -> None:
+        """Weighted sums of the rows of the first ``count`` words in a block, into the first elements of ``sums``."""
+        flat, rows = block
+        started = -(-count // ROW)
+        if count % ROW:
+            flat[count : started * ROW].zero_()
+        if started < BLOCK:
+            rows = rows[:started]
+        rows.mul_(self._weights_cpu(level))
+        self._torch.sum(rows, 1, out=sums if sums.numel() == started else sums[:started])
+
+    def _borrow(self) -> Any:
+        """A block of BLOCK rows of int64, flat and as a matrix; kept, because fresh memory costs more than the hashing.
+
+        Taking it out of a list and putting it back is atomic: two threads never hold the same one.
+        """
+        try:
+            return self._spare.pop()
+        except IndexError:
+            # Outside inference mode even if the program is in it: an inference tensor could not be written to later.
+            with self._torch.inference_mode(False):
+                flat = self._torch.empty(BLOCK * ROW, dtype=self._int64, device=self._cpu)
+                return flat, flat.view(BLOCK, ROW)
+
+    def _weights_cpu(self, level: int) -> Any:
+        known = self._cpu_weights
+        while len(known) <= level:
+            known.append(self._row_weights(self._cpu, len(known)))
+        return known[level]
 
     def _total_device(self, words: Any, level: int) -> Any:
         weights = self._row_weights(words.device, level)

@@ -31,7 +31,7 @@ def start(path: str) -> None:
     probe = Probe(settings, process)
     _hide(probe)
     _write_start(probe)
-    for name in ("clean", "entropy", "files", "children", "imports"):
+    for name in ("clean", "entropy", "files", "children", "variables", "imports"):
         try:
             module = __import__(f"{__package__}.{name}", fromlist=["install"])
             module.install(probe)

@@ -19,16 +19,21 @@ def _foreign() -> tuple[str, ...]:
 _prefixes: tuple[str, ...] = ()
 
 
-def call_site() -> str:
-    """``file:line`` of the innermost frame in the user's code; of the outermost frame when there is none."""
+def is_users(filename: str) -> bool:
+    """True for a file that is neither Python's own nor an installed package's nor ours."""
     global _prefixes
     if not _prefixes:
         _prefixes = _foreign()
+    return not filename.startswith(_prefixes)
+
+
+def call_site() -> str:
+    """``file:line`` of the innermost frame in the user's code; of the outermost frame when there is none."""
     frame: Any = sys._getframe(1)
     last = frame
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_prefixes):
+        if is_users(name):
             return f"{name}:{frame.f_lineno}"
         last = frame
         frame = frame.f_back

@@ -16,6 +16,11 @@ FLOOR = 15e-6
 NONE, JOINT, WHOLE = 0, 1, 2
 
 
+def always(step: int) -> bool:
+    """True for the steps that are sampled tensor by tensor in every run."""
+    return step < FIRST or step & (step - 1) == 0
+
+
 class Schedule:
     """Decides for each step: nothing, one joint fingerprint of all tensors, or one for each.
 
@@ -24,22 +29,25 @@ class Schedule:
 
     Args:
         recorded: (first step, stride) pairs of the baseline, or empty when recording.
+        window: first and last of further steps that are sampled whole.
     """
 
-    def __init__(self, recorded: list[tuple[int, int]]) -> None:
+    def __init__(self, recorded: list[tuple[int, int]], window: tuple[int, int] | None = None) -> None:
         self._recorded = list(recorded)
+        self._window = window
         self.stride = 0
         self._from = 0
 
     def at(self, step: int) -> int:
-        """NONE, JOINT or WHOLE for this step."""
-        if step < FIRST or step & (step - 1) == 0:
+        """What of grad and param to sample at this step: NONE, JOINT, WHOLE, or in a window JOINT | WHOLE."""
+        if always(step):
             return WHOLE
         while self._recorded and self._recorded[0][0] <= step:
             self._from, self.stride = self._recorded.pop(0)
-        if self.stride and step >= self._from and step % self.stride == 0:
-            return JOINT
-        return NONE
+        how = JOINT if self.stride and step >= self._from and step % self.stride == 0 else NONE
+        if self._window is not None and self._window[0] <= step <= self._window[1]:
+            how |= WHOLE
+        return how
 
     def choose(self, step: int, cost: float, period: float) -> int | None:
         """Chooses the stride after the first steps; None when it is given by a baseline or was chosen before.

@@ -47,7 +47,8 @@ class Training:
         self._tensor = torch.Tensor
         self._grad_enabled = torch.is_grad_enabled
         self._mailbox: Mailbox | None = None
-        self._schedule = when.Schedule(probe.given.schedule if probe.given is not None else [])
+        recorded = probe.given.schedule if probe.given is not None else []
+        self._schedule = when.Schedule(recorded, probe.settings.get("window"))
         self._thread: int | None = None
         self.steps = 0
         """Optimizer steps completed."""
@@ -118,7 +119,7 @@ class Training:
         self._begun = True
         found = leaves(batch, self._tensor)
         if found:
-            whole = self._schedule.at(self.steps) == when.WHOLE
+            whole = when.always(self.steps)
             self._emit(BATCH, "loader", found, self.steps, whole)
             self._loaded = [_Seen(tensor) for _, tensor in found]
         elif batch is not None:
@@ -142,7 +143,7 @@ class Training:
         self._use_params()
         step = self.step_now()
         flags = 0 if training else NOGRAD
-        whole = self._schedule.at(self.steps) == when.WHOLE
+        whole = when.always(self.steps)
         inputs = [
             pair for pair in leaves((args, kwargs) if kwargs else args, self._tensor) if not self._is_loaded(pair[1])
         ]
@@ -183,7 +184,7 @@ class Training:
         how = self._schedule.at(step)
         if how != when.NONE:
             grads = self._grads(groups)
-            self._emit(GRAD, "", grads, step, how == when.WHOLE)
+            self._sample(GRAD, grads, step, how)
             self._unused.append((weakref.ref(optimizer), step, how))
             if step == when.FIRST - 1:
                 self._joint_cost = _cost_of(self._hasher, [grad for _, grad in grads])
@@ -304,14 +305,20 @@ class Training:
     def _grads(self, groups: Any) -> list[tuple[str, Any]]:
         return [(name, p.grad) for name, p in self._parameters(groups) if p.grad is not None]
 
+    def _sample(self, kind: int, found: list[tuple[str, Any]], step: int, how: int) -> None:
+        if how & when.JOINT:
+            self._emit(kind, "", found, step, False)
+        if how & when.WHOLE:
+            self._emit(kind, "", found, step, True)
+
     def _use_params(self) -> None:
         """Fingerprints what sampled steps left in the parameters, when they are next used: with all that came after."""
         while self._unused:
             reference, step, how = self._unused.pop(0)
             optimizer = reference()
             if optimizer is not None:
-                self._emit(PARAM, "", self._parameters(optimizer.param_groups), step, how == when.WHOLE)
-                if how == when.WHOLE:
+                self._sample(PARAM, self._parameters(optimizer.param_groups), step, how)
+                if how & when.WHOLE:
                     self._last_whole[id(optimizer)] = step
 
     def _measure(self, step: int, began: float, now: float) -> None:
@@ -335,7 +342,7 @@ class Training:
         """An optimizer is being collected: its parameters are still alive, and its last step may not be sampled."""
         key = id(optimizer)
         last = self._last_step.pop(key, None)
-        sampled = [one for one in self._unused if one[0]() is optimizer and one[2] == when.WHOLE]
+        sampled = [one for one in self._unused if one[0]() is optimizer and one[2] & when.WHOLE]
         self._unused = [one for one in self._unused if one[0]() is not optimizer]
         if last is None or self._last_whole.pop(key, None) == last:
             return

@@ -260,7 +260,14 @@ def _environment(
                 seen[event["name"]] = {**seen.get(event["name"], {}), **told}
         for name, told in seen.items():
             libraries[name] = {**told, **libraries.get(name, {})}
-    return msgspec.structs.replace(env, python=python, libraries=libraries)
+    variables = {**_read_variables(start, journals), **env.variables}
+    return msgspec.structs.replace(env, python=python, libraries=libraries, variables=variables)
+
+
+def _read_variables(start: Start, journals: Journals) -> dict[str, Any]:
+    """Variables that the program's own code looked up, and that were set."""
+    names = {str(event.get("name")) for events in journals.values() for event in events if event["e"] == "variable"}
+    return {name: start.env[name] for name in sorted(names) if name in start.env and start.env[name] != REDACTED}
 
 
 def _process(name: str, first: dict[str, Any] | None, events: list[dict[str, Any]]) -> RecordedProcess:

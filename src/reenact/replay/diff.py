@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ..errors import ReenactError
 from ..record.schema import Manifest, Trace
 from ..record.trace import TraceReader
 from ..store.project import Store
@@ -16,13 +17,29 @@ from .causes import Context, rank
 from .changes import diff_manifests
 from .compare import Difference, Tolerance, first_difference
 from .outputs import compare_outputs
+from .prepare import Progress
 from .runs import journal_events
+from .zoom import cost, zoom
+
+ZOOM_SECONDS = 60.0
+"""How long looking closer may take without being asked for."""
 
 
 def diff(
-    store: Store, a: str, b: str, *, tolerance: Tolerance | None = None, ignore: Sequence[str] = ()
+    store: Store,
+    a: str,
+    b: str,
+    *,
+    tolerance: Tolerance | None = None,
+    ignore: Sequence[str] = (),
+    closer: bool | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Compare any two sealed runs.
+
+    Args:
+        closer: replay both runs where the first difference may lie in steps that were not sampled; None does so when it
+            takes no more than `ZOOM_SECONDS` and `progress` is given.
 
     Returns:
         ``{a, b, inputs: [{kind, name, a, b, detail, bits}], first_difference, causes, outputs, steps}``: plain JSON data.
@@ -34,6 +51,8 @@ def diff(
     first, second = msgspec.to_builtins(left), msgspec.to_builtins(right)
     changes = diff_manifests(first, second, lambda digest: store.blobs.path(digest).read_bytes())
     difference = _first(store, left, right, tolerance)
+    if difference is not None and difference.possibly and progress is not None and closer is not False:
+        difference = _closer(store, left, right, difference, closer is True, progress)
     outputs = compare_outputs(
         first["outputs"], second["outputs"], store.blobs.path, store.blobs.path, tuple(ignore), tolerance
     )
@@ -60,6 +79,20 @@ def diff(
         "same_recipe": left.recipe == right.recipe,
         "same_result": left.result == right.result,
     }
+
+
+def _closer(
+    store: Store, left: Manifest, right: Manifest, difference: Difference, asked: bool, progress: Progress
+) -> Difference:
+    seconds = cost([left, right], difference)
+    if not asked and seconds > ZOOM_SECONDS:
+        progress.message(f"--closer would replay both runs to name the event, about {seconds:.0f} s")
+        return difference
+    try:
+        return zoom(store, left.run, right.run, difference, progress)
+    except ReenactError as problem:
+        progress.message(f"cannot look closer: {problem.what}")
+        return difference
 
 
 def _steps(manifest: Manifest) -> int:

@@ -156,8 +156,19 @@ class Session:
         return self.store.seal(self.run, collector=collector, before_scan=before)
 
 
-def begin(store: Store, request: Request, rerun: Rerun | None = None, run: str | None = None) -> Session:
+def begin(
+    store: Store,
+    request: Request,
+    rerun: Rerun | None = None,
+    run: str | None = None,
+    window: tuple[int, int] | None = None,
+) -> Session:
     """Make the folder of a new run, with everything in it that is known before the command starts.
+
+    Args:
+        rerun: what makes it a replay.
+        run: id of a run whose folder was made before.
+        window: steps to sample tensor by tensor, whatever the schedule says.
 
     Raises:
         ReenactError: the store cannot be written.
@@ -165,13 +176,15 @@ def begin(store: Store, request: Request, rerun: Rerun | None = None, run: str |
     run_dir = store.new_run_dir(run) if run is None or not store.run_dir(run).exists() else store.run_dir(run)
     run = run_dir.name
     env, hide, hash_seed = _environment(request, rerun, run_dir)
-    settings = {
+    settings: dict[str, Any] = {
         "run_dir": str(run_dir),
         "root": rerun.root if rerun else str(store.root),
         "process": "launcher" if _launches(request.argv) else "rank0",
         "hide": hide,
         "deterministic": request.deterministic,
     }
+    if window is not None:
+        settings["window"] = list(window)
     if rerun is not None and rerun.journals is not None:
         settings["replay_dir"] = str(rerun.journals)
     shown, redacted = redact_env(dict(request.env))

@@ -44,7 +44,7 @@ def find_tried(store: Store, request: Request, candidates: list[str]) -> Manifes
             continue
         if current is None:
             current = _environment(store, request)
-        if current is not None and not _environment_changes(manifest, current):
+        if current is not None and not _environment_changes(manifest, current, request.env):
             return manifest
     return None
 
@@ -71,6 +71,8 @@ def _environment(store: Store, request: Request) -> dict[str, Any] | None:
     return snapshot(python, request.env).environment
 
 
-def _environment_changes(manifest: Manifest, current: Mapping[str, Any]) -> list[Any]:
+def _environment_changes(manifest: Manifest, current: Mapping[str, Any], env: Mapping[str, str]) -> list[Any]:
     recorded = msgspec.to_builtins(manifest.environment)
+    read = {name: env[name] for name in recorded["variables"] if name in env}
+    current = {**current, "variables": {**read, **current["variables"]}}
     return [change for change in compare(recorded, current) if change.kind != "library"]

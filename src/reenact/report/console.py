@@ -7,7 +7,6 @@ import os
 from typing import IO
 
 from rich.console import Console
-from rich.text import Text
 
 WIDTH = 80
 """Columns of a report that is piped, unless COLUMNS says otherwise."""
@@ -23,11 +22,6 @@ def console(stream: IO[str]) -> Console:
     width = None if is_terminal(stream) else _columns()
     tolerate(stream)
     return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=True)
-
-
-def write(stream: IO[str], text: Text) -> None:
-    """Print one report and a line end."""
-    console(stream).print(text)
 
 
 def is_terminal(stream: IO[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -83,25 +84,26 @@ class Lines:
 def columns(rows: Sequence[Sequence[Cell]], right: Sequence[int] = ()) -> list[Text]:
     """Each row as one line, its cells padded to common widths."""
     cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
-    many = max((len(row) for row in cells), default=0)
-    widths = [max((cell_len(row[i].plain) for row in cells if i < len(row)), default=0) for i in range(many)]
+    sizes = [[cell_len(cell.plain) for cell in row] for row in cells]
+    widths = _widths(sizes)
     lines = []
-    for row in cells:
-        line = Text()
-        for i, cell in enumerate(row):
-            pad = " " * (widths[i] - cell_len(cell.plain))
-            if i:
-                line.append(GAP)
-            if i in right:
-                line.append(pad)
-            line.append_text(cell)
-            if i not in right:
-                line.append(pad)
+    for row, taken in zip(cells, sizes):
+        parts: list[Text | str] = []
+        for i, (cell, width) in enumerate(zip(row, taken)):
+            pad = " " * (widths[i] - width)
+            parts += [GAP] if i else []
+            parts += [pad, cell] if i in right else [cell, pad]
+        line = Text.assemble(*parts)
         line.rstrip()
         lines.append(line)
     return lines
 
 
-def text_width(text: Text) -> int:
-    """Columns that the widest line of a text takes."""
-    return max((cell_len(line) for line in text.plain.split("\n")), default=0)
+def natural_width(rows: Sequence[Sequence[Text]]) -> int:
+    """Columns that the rows take when nothing is cut."""
+    widths = _widths([[cell_len(cell.plain) for cell in row] for row in rows])
+    return sum(widths) + len(GAP) * max(0, len(widths) - 1)
+
+
+def _widths(sizes: Sequence[Sequence[int]]) -> list[int]:
+    return [max(column) for column in zip_longest(*sizes, fillvalue=0)]

@@ -92,6 +92,7 @@ class VerifyProgress:
 
         from .console import console
 
+        told = f"{_told(equal, total)}, {duration(elapsed)} elapsed{_told_left(left)}"
         if self._bar is None:
             # No refresh thread: the replay forks, and a fork should find one thread only.
             self._bar = Progress(
@@ -104,9 +105,8 @@ class VerifyProgress:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._bar.add_task("", total=None)
+            self._bar.add_task(told, total=total or None, completed=equal)
             self._bar.start()
-        told = f"{_told(equal, total)}, {duration(elapsed)} elapsed{_told_left(left)}"
         self._bar.update(self._bar.task_ids[0], completed=equal, total=total or None, description=told, refresh=True)
 
 

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from . import marks
-from .lines import GAP, LABEL, columns, text_width
+from .lines import GAP, LABEL, columns, natural_width
 from .quantities import age, duration, number, plain, shorten
 
 _INTERPRETERS = ("python", "pypy")
@@ -72,12 +72,12 @@ def runs_table(
     free = [_free(row, differing) for row in rows]
     heads = ["RUN", "AGE", "STATUS", "TIME", *(plain(name).upper() for name in shown), "VERDICT", "GAPS"]
     right = {1, 3, *range(4, 4 + len(shown))}
-    wide = _assemble([*heads, "NAME", "COMMAND", "PARAMS"], [[*a, *b] for a, b in zip(fixed, free)], right)
-    if text_width(Text("\n").join(wide)) <= width:
-        lines = _with_notes(wide, rows, [None] * len(rows))
+    wide = _kept([*heads, "NAME", "COMMAND", "PARAMS"], [[*a, *b] for a, b in zip(fixed, free)], right)
+    if natural_width(wide[0]) <= width:
+        lines = _with_notes(columns(*wide), rows, [None] * len(rows))
     else:
         below = [_below(cells, width - len(GAP)) for cells in free]
-        lines = _with_notes(_assemble(heads, fixed, right), rows, below)
+        lines = _with_notes(columns(*_kept(heads, fixed, right)), rows, below)
     return Text("\n").join(lines)
 
 
@@ -117,10 +117,11 @@ def _free(row: Row, differing: Sequence[str]) -> list[Text]:
     ]
 
 
-def _assemble(heads: Sequence[str], rows: Sequence[Sequence[Text]], right: set[int]) -> list[Text]:
+def _kept(heads: Sequence[str], rows: Sequence[Sequence[Text]], right: set[int]) -> tuple[list[list[Text]], list[int]]:
+    """The table with its heads, columns without any entry left out, and which columns are aligned to the right."""
     keep = [i for i in range(len(heads)) if any(row[i].plain for row in rows)]
     table = [[Text(heads[i], style=LABEL) for i in keep], *([row[i] for i in keep] for row in rows)]
-    return columns(table, [position for position, i in enumerate(keep) if i in right])
+    return table, [position for position, i in enumerate(keep) if i in right]
 
 
 def _below(cells: Sequence[Text], width: int) -> Text:

@@ -26,6 +26,7 @@ from . import (
     thread_count,
     unknown,
     unseeded_generator,
+    variable_changed,
     world_size,
 )
 from .context import Cause, Context
@@ -39,6 +40,7 @@ RULES: tuple[ModuleType, ...] = (
     unseeded_generator,
     code_changed,
     argument_changed,
+    variable_changed,
     input_changed,
     loader_settings,
     dataloader_workers,

@@ -1,0 +1,127 @@
+"""Execute a recorded run again, in a workspace rebuilt from its record, watched like any run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+
+from ..environment.compare import EnvChange
+from ..environment.variables import missing_secrets, replay_env
+from ..errors import EXIT_NOT_REPLAYABLE, ReenactError
+from ..record import layout
+from ..record.schema import Manifest
+from ..store.project import Store
+from .difference import Difference
+from .follow import Follower
+from .prepare import (
+    Options,
+    Progress,
+    build_workspace,
+    check_environment,
+    find_interpreter,
+    recorded_files,
+    refuse_changed_inputs,
+    refuse_unreplayable,
+)
+from .session import Request, Rerun, begin
+from .workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A replay that has ended.
+
+    Attributes:
+        candidate: its manifest.
+        difference: the first event in which it differs from its baseline, as far as it was followed.
+        stopped: it was ended before its own end.
+        environment: what differs between the recorded environment and this one.
+        steps_equal: optimizer steps that were equal in every process.
+        steps: those that the baseline has.
+    """
+
+    candidate: Manifest
+    difference: Difference | None
+    stopped: bool
+    environment: list[EnvChange]
+    steps_equal: int
+    steps: int
+
+
+def replay(
+    store: Store, run: str, options: Options, progress: Progress, window: tuple[int, int] | None = None
+) -> Replayed:
+    """Execute a run again from its record.
+
+    Args:
+        window: steps whose gradients and parameters are fingerprinted tensor by tensor, whatever the schedule says; the
+            replay ends after the last of them.
+
+    Raises:
+        ReenactError: it cannot be replayed (exit code 3), or an interpreter is missing (exit code 4).
+    """
+    baseline = store.manifest(run)
+    refuse_unreplayable(baseline)
+    python = find_interpreter(baseline, options)
+    differences = check_environment(store, baseline, python, progress)
+    recorded = recorded_files(baseline)
+    refuse_changed_inputs(store, recorded, options)
+    run_dir = store.new_run_dir()
+    target = store.tmp_folder / f"replay-{run_dir.name}-{os.getpid()}"
+    try:
+        workspace = build_workspace(store, baseline, recorded, run_dir, target, options, progress)
+    except BaseException:
+        shutil.rmtree(run_dir, ignore_errors=True)
+        raise
+    try:
+        request, rerun = _request(store, baseline, workspace, python, options, progress)
+        session = begin(store, request, rerun, run=run_dir.name, window=window)
+        follower = Follower(store, baseline, session.run_dir, options, progress, window)
+        candidate = session.execute(echo=options.echo, on_tick=follower.tick)
+        difference = follower.finish(stopped=session.stop_requested)
+        if candidate.exit_code is None:
+            raise ReenactError("replay-lost", "how the replay ended is not known", exit_code=EXIT_NOT_REPLAYABLE)
+        for changed in workspace.changed():
+            progress.message(f"WARNING: the replay changed a file of yours: {changed}")
+        return Replayed(
+            candidate, difference, session.stop_requested, differences, follower.steps_equal, follower.total
+        )
+    finally:
+        if options.keep:
+            progress.message(f"the workspace is kept in {target}")
+        else:
+            workspace.cleanup()
+
+
+def _request(
+    store: Store,
+    baseline: Manifest,
+    workspace: Workspace,
+    python: str | None,
+    options: Options,
+    progress: Progress,
+) -> tuple[Request, Rerun]:
+    env = replay_env(baseline.command.env, dict(os.environ)) | workspace.env_changes
+    for name in missing_secrets(baseline.command.env, dict(os.environ)):
+        progress.message(f"{name} is not set here, and its recorded value was redacted")
+    argv = workspace.argv if python is None else (python, *workspace.argv[1:])
+    request = Request(
+        argv,
+        baseline.command.kind,
+        workspace.cwd,
+        env,
+        experiment=baseline.experiment,
+        deterministic=bool(baseline.settings.get("deterministic")),
+    )
+    rerun = Rerun(
+        baseline=baseline.run,
+        root=workspace.seen,
+        journals=None if options.fresh_entropy else store.run_dir(baseline.run) / layout.JOURNAL,
+        hash_seed=None if options.fresh_entropy else baseline.entropy.hash_seed,
+        start_cwd=workspace.start_cwd,
+        pre_exec=workspace.pre_exec,
+        place=workspace.map_path,
+        tree=workspace.tree,
+    )
+    return request, rerun

@@ -1,0 +1,210 @@
+"""Before a replay starts: is the record enough, is the environment the recorded one, are the inputs what they were?"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from ..environment.compare import EnvChange
+from ..environment.compare import compare as compare_environments
+from ..environment.interpreter import probe_interpreter
+from ..environment.packages import check_files
+from ..environment.snapshot import snapshot
+from ..environment.variables import replay_env
+from ..errors import EXIT_MISSING, EXIT_NOT_REPLAYABLE, ReenactError
+from ..record.schema import Manifest
+from ..store.project import Store
+from . import recorded as rec
+from .difference import Tolerance
+from .inputs import check_inputs
+from .session import INJECT
+from .workspace import Workspace, build
+
+
+class Progress(Protocol):
+    """What a verification tells while it runs."""
+
+    def message(self, text: str) -> None:
+        """One line for a person."""
+
+    def update(self, equal: int, total: int, elapsed: float, baseline_seconds: float | None) -> None:
+        """How far the replay has come: steps equal so far, of how many; seconds so far, seconds the baseline took."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to verify.
+
+    Attributes:
+        stop: end the replay at the first difference.
+        fresh_entropy: do not give recorded entropy back.
+        stored_inputs: use the stored content of inputs that have changed since.
+        allow_outside_writes: let the replay write outside the project where it cannot be redirected.
+        ignore: glob patterns of outputs that are not compared.
+        tolerance: compare numbers by value.
+        python: interpreter to use instead of the recorded one.
+        echo: show the replay's output.
+        keep: leave the workspace where it is.
+    """
+
+    stop: bool = True
+    fresh_entropy: bool = False
+    stored_inputs: bool = False
+    allow_outside_writes: bool = False
+    ignore: tuple[str, ...] = ()
+    tolerance: Tolerance | None = None
+    python: str | None = None
+    echo: bool = False
+    keep: bool = False
+
+
+def refuse_unreplayable(baseline: Manifest) -> None:
+    redacted = [gap.detail for gap in baseline.gaps if gap.id.startswith("redacted-")]
+    if redacted:
+        raise ReenactError(
+            "redacted",
+            "the record lacks secrets that a replay needs: " + "; ".join(redacted),
+            fix="pass secrets in environment variables, not as arguments",
+            exit_code=EXIT_NOT_REPLAYABLE,
+        )
+    unstored = [gap.detail for gap in baseline.gaps if gap.id == "code-not-stored"]
+    if unstored:
+        raise ReenactError(
+            "code-not-stored",
+            "the record lacks code that a replay needs: " + "; ".join(unstored),
+            fix="record the run again without editing its code meanwhile",
+            exit_code=EXIT_NOT_REPLAYABLE,
+        )
+
+
+def find_interpreter(baseline: Manifest, options: Options) -> str | None:
+    """The interpreter to use; None for a command that is no Python."""
+    if baseline.command.kind == "command" and not os.path.basename(baseline.command.argv[0]).startswith("python"):
+        return None
+    if options.python is not None:
+        found = shutil.which(options.python)
+        if found is None:
+            raise ReenactError("no-python", f"there is no interpreter {options.python}", exit_code=EXIT_MISSING)
+        return found
+    before = baseline.command.interpreter
+    if before is not None and os.access(before, os.X_OK):
+        return before
+    found = shutil.which(os.path.basename(baseline.command.argv[0])) or shutil.which("python3")
+    if found is None:
+        raise ReenactError(
+            "no-python",
+            f"the recorded interpreter {before} is gone, and there is no other on PATH",
+            fix="activate an environment, or name one with --python",
+            exit_code=EXIT_MISSING,
+        )
+    return found
+
+
+def check_environment(store: Store, baseline: Manifest, python: str | None, progress: Progress) -> list[EnvChange]:
+    """What differs between the recorded environment and this one; told before anything starts."""
+    recorded = msgspec.to_builtins(baseline.environment)
+    env = replay_env(baseline.command.env, dict(os.environ))
+    about: Mapping[str, Any] = {"path": []}
+    if python is not None:
+        about = probe_interpreter(python, env, str(store.folder / "cache" / "interpreters.json"))
+    current = snapshot(about, env, variables=baseline.environment.variables).environment
+    changes = [change for change in compare_environments(recorded, current) if change.kind != "library"]
+    recorded_prefix, prefix = recorded["python"].get("prefix"), about.get("prefix")
+    if recorded_prefix and prefix and recorded_prefix != prefix:
+        progress.message(f"environment: {prefix}, recorded in {recorded_prefix}")
+    for change in changes:
+        progress.message(f"environment: {change.kind} {change.name}: recorded {change.recorded}, now {change.current}")
+    for distribution in current["distributions"]:
+        for problem in check_files(distribution, content=False)[:3]:
+            progress.message(f"environment: {distribution['name']}: {problem['path']} is {problem['problem']}")
+    return changes
+
+
+def recorded_files(baseline: Manifest) -> rec.Recorded:
+    python = baseline.environment.python
+    return rec.Recorded(
+        root=baseline.command.root,
+        cwd=baseline.command.cwd,
+        argv=tuple(baseline.command.argv),
+        code=tuple(rec.CodeFile(f.path, f.digest, f.size, f.mode) for f in baseline.code.files),
+        inputs=tuple(rec.InputFile(f.path, f.digest, f.size, f.mtime_ns, f.mode) for f in baseline.inputs),
+        listings=tuple(rec.Listing(one.path, tuple(one.entries)) for one in baseline.listings),
+        outputs=tuple(rec.OutputFile(f.path, f.existed) for f in baseline.outputs),
+        made=tuple(baseline.made),
+        removed=tuple(baseline.removed),
+        outside=tuple(baseline.outside),
+        prefixes=tuple(p for p in (python.get("prefix"), python.get("base_prefix")) if p),
+        editables=tuple(d.location for d in baseline.environment.distributions if d.editable and d.location),
+    )
+
+
+def refuse_changed_inputs(store: Store, recorded: rec.Recorded, options: Options) -> None:
+    """An input that is not what it was ends the verification, unless the run itself changed it."""
+    if options.stored_inputs:
+        return
+    written = {output.path for output in recorded.outputs} | set(recorded.removed)
+    untouched = dataclasses.replace(
+        recorded, code=(), inputs=tuple(file for file in recorded.inputs if file.path not in written)
+    )
+    found = check_inputs(untouched, store.root, lambda _: None, lambda path: store.hasher.hash(path).digest)
+    changed = [problem for problem in found if problem.current_digest is not None]
+    if not changed:
+        return
+    stored = all(store.blobs.has(problem.recorded_digest) for problem in changed)
+    raise ReenactError(
+        "inputs-changed",
+        f"{len(changed)} input(s) have changed since the run:\n  " + "\n  ".join(p.describe() for p in changed),
+        fix="put the recorded content back"
+        + (", or replay with the content that the store kept: --stored-inputs" if stored else ""),
+        exit_code=EXIT_NOT_REPLAYABLE,
+    )
+
+
+def build_workspace(
+    store: Store,
+    baseline: Manifest,
+    recorded: rec.Recorded,
+    run_dir: Path,
+    target: Path,
+    options: Options,
+    progress: Progress,
+) -> Workspace:
+    def blob_path(digest: str) -> Path | None:
+        if not store.blobs.has(digest):
+            return None
+        store.blobs.verify(digest)
+        return store.blobs.path(digest)
+
+    workspace = build(
+        recorded,
+        target,
+        root=store.root,
+        blob_path=blob_path,
+        digest_of=lambda path: store.hasher.hash(path).digest,
+        environ=baseline.command.env,
+        writable=[run_dir],
+        readable=[store.run_dir(baseline.run), INJECT.parent.parent],
+    )
+    for note in workspace.notes:
+        progress.message(note)
+    for path, folder in workspace.redirected.items():
+        progress.message(f"the run writes {path}, outside the project: redirected, {folder} stays as it is")
+    if workspace.needs_permission and not options.allow_outside_writes:
+        workspace.cleanup()
+        raise ReenactError(
+            "outside-writes",
+            "the run writes outside the project, where a replay would change your files:\n  "
+            + "\n  ".join(workspace.needs_permission),
+            fix="agree with --allow-outside-writes",
+            exit_code=EXIT_NOT_REPLAYABLE,
+        )
+    for path in workspace.needs_permission:
+        progress.message(f"the replay writes outside the project: {path}")
+    return workspace
