@@ -2,7 +2,7 @@
 
 import pytest
 
-from reenact.environment.redact import REDACTED, redact_argv, redact_env, redact_text, secret_name
+from reenact.probe.redact import REDACTED, redact_argv, redact_env, redact_text, secret_name
 
 # Built from parts, so that scanners of repositories do not take the examples for leaks.
 GITHUB = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reenact.environment.redact import REDACTED
+from reenact.probe.redact import REDACTED
 from reenact.environment.variables import (
     bit_variables,
     is_bit_variable,

@@ -177,11 +177,12 @@ def test_temporary_and_outside_files(tmp_path_factory: pytest.TempPathFactory, t
     store.create()
     run = RunFolder(store.new_run_dir(), store.root, env={"TMPDIR": str(tmp_path / "scratch")})
     (tmp_path / "scratch").mkdir()
-    temporary = tmp_path / "scratch" / "x"
+    temporary = tmp_path / "scratch" / "tmpa1b2c3d4"
     temporary.write_text("x")
-    run.journal({**run.use("w", temporary), "st": None}, {**run.use("w", "/dev/null"), "st": None})
+    gone = tmp_path / "scratch" / "gone"
+    run.journal({**run.use("w", temporary), "st": None}, {**run.use("w", gone), "st": None}, {**run.use("w", "/dev/null"), "st": None})
     found = _finish(store, run)
-    assert found.temporary == 1 and found.outputs == [] and found.outside == []
+    assert found.temporary == 2 and found.outputs == [] and found.outside == []
 
 
 def test_listings_folders_and_bytecode(store: Store, run: RunFolder) -> None:

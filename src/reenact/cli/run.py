@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from ..errors import ReenactError
+
 
 @click.command(
     name="run",
@@ -62,18 +64,45 @@ def command(
     if earlier is not None:
         _say(quiet, f"run before as {_described(earlier)}")
     session = begin(store, request)
-    manifest = session.execute()
+    try:
+        manifest = session.execute()
+    except ReenactError as error:
+        if session.exit is None:
+            raise
+        # The exit code is the command's, whatever becomes of the record.
+        raise _not_sealed(error, session) from error
+    _end_lines(session.within_line, quiet, as_json)
     _end(quiet, manifest, earlier)
     _print_json(as_json, manifest)
     return manifest.exit_code if manifest.exit_code is not None else 1
 
 
+def _end_lines(unfinished: frozenset[int], quiet: bool, as_json: bool) -> None:
+    """Put what we print on lines of its own, where the command stopped within one (descriptors 1, 2)."""
+    terminal = sys.stdout.isatty() and sys.stderr.isatty()
+    if not quiet and (2 in unfinished or (terminal and unfinished)):
+        sys.stderr.write("\n")
+        unfinished = frozenset() if terminal else unfinished
+    if as_json and 1 in unfinished:
+        sys.stdout.write("\n")
+
+
+def _not_sealed(error: ReenactError, session: Any) -> ReenactError:
+    return ReenactError(
+        error.slug,
+        f"the command has ended, but its record could not be sealed: {error.what}",
+        fix=f"{error.fix}; the next reenact command seals {session.run}" if error.fix else None,
+        exit_code=session.exit.exit_code,
+    )
+
+
 def _tried(store: Any, request: Any) -> Any:
     """An earlier run with the same recipe; the runs of another command are not looked into."""
+    from ..probe.redact import redact_argv
     from ..replay.tried import find_tried
     from ..store.index import Index
 
-    words = list(request.argv)
+    words = redact_argv(request.argv)[0]
     rows = [row for row in Index(store).rows(sort="-started") if row.status in ("finished", "failed")]
     same = [row.id for row in rows if list(row.command) == words] if rows else []
     return find_tried(store, request, same) if same else None

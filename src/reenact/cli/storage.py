@@ -58,12 +58,13 @@ def rm(runs: tuple[str, ...], yes: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def collect(dry_run: bool, as_json: bool) -> int:
     """Remove blobs that no run needs, and what dead processes left lying about."""
+    from ..replay.removal import remove_workspace
     from ..report.quantities import count, size
     from ..store.gc import gc
 
     with project() as (store, _):
         # Opening the index has sealed what was interrupted: an unsealed run holds on to everything newer than it.
-        report = gc(store, dry_run)
+        report = gc(store, dry_run, lambda folder: remove_workspace(str(folder)))
     if as_json:
         _print_json({"dry_run": dry_run, **dataclasses.asdict(report)})
         return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .redact import REDACTED, redact_env
+from ..probe.redact import REDACTED, redact_env
 
 _BIT_PREFIXES_TEXT = """
     OMP_ MKL_ ONEDNN_ DNNL_ ATEN_ OPENBLAS_ GOTO_ BLIS_ NPY_ NUMEXPR_ VECLIB_ CUBLAS_ CUBLASLT_ CUDA_ CUDNN_ NCCL_

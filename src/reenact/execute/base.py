@@ -93,11 +93,13 @@ class Job(Protocol):
         problems: what went wrong on our side without hurting the command (a full disk under the log, a raising
             ``on_tick``), as sentences; at most one of each kind.
         received: signals that arrived here while it ran, in order.
+        within_line: those of our descriptors 1 and 2 to which it has written the beginning of a line and no end.
     """
 
     pid: int
     problems: list[str]
     received: list[int]
+    within_line: frozenset[int]
 
     def poll(self) -> Exit | None:
         """Relay what is waiting, without blocking; the Exit once the command has ended and its bytes are through."""

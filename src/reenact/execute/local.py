@@ -68,6 +68,7 @@ class LocalJob:
         self.pid = 0
         self.problems: list[str] = []
         self.received: list[int] = []
+        self.within_line: frozenset[int] = frozenset()
         self._spec = spec
         self._log = log
         self._channels = channels
@@ -245,6 +246,7 @@ class LocalJob:
     def _close(self) -> None:
         """Give back descriptors, handlers and mask."""
         self._closed = True
+        self.within_line = frozenset(c.target for c in self._channels if c.within_line and c.target is not None)
         for channel in self._channels:
             channel.close_source()
             if channel.error is not None and not isinstance(channel.error, BrokenPipeError):

@@ -50,6 +50,7 @@ class Channel:
         pending: bytes that are logged and wait for ``target``; while there are any, ``source`` is not read, so that a
             slow reader holds the command back as it would bare.
         owed: bytes that the command had written and we had not read when it ended.
+        within_line: the last byte was no end of a line.
         child_end: what becomes the command's stdout or stderr.
         error: why ``target`` takes nothing any more, if it was an error of writing.
     """
@@ -62,6 +63,7 @@ class Channel:
         self.child_end = child_end
         self.pending = memoryview(b"")
         self.owed = 0
+        self.within_line = False
         self.error: OSError | None = None
         self._chunk = _chunk(target)
 
@@ -106,6 +108,7 @@ class Channel:
             self.close_source()
             return 0
         log.write(data)
+        self.within_line = not data.endswith(b"\n")
         self.owed -= len(data)
         if self.target is not None:
             self.pending = memoryview(data)

@@ -16,6 +16,9 @@ BLOCK = 64
 FEW = 4
 """Tensors up to which copying each into place costs less than laying them end to end first."""
 
+PLANS = 256
+"""Views remembered for the sizes that come again with every step."""
+
 SMALL = 1 << 16
 """Words up to which a tensor is hashed together with others."""
 
@@ -43,8 +46,8 @@ class TensorHasher:
         self._weights: dict[tuple[Any, int], Any] = {}
         self._int64 = torch.int64
         self._cpu = torch.device("cpu")
-        self._cpu_weights: list[Any] = []
-        self._spare: list[Any] = []
+        self._slices: dict[tuple[int, int], Any] = {}
+        self._spare: list[_Block] = []
 
     def _row_weights(self, device: Any, level: int) -> Any:
         key = (device, level)
@@ -108,7 +111,7 @@ class TensorHasher:
 
     def _words(self, tensor: Any) -> tuple[Any, int]:
         """The tensor's bytes in logical order as a 1-d int32 tensor, and how many bytes they were."""
-        flat = tensor.detach()
+        flat = tensor.detach() if tensor.requires_grad else tensor
         kind = type(tensor)
         if (
             (kind is not self._tensor and kind is not self._parameter)
@@ -168,70 +171,74 @@ class TensorHasher:
     def _total_cpu(self, words: Any, level: int) -> int:
         count = words.numel()
         if count <= ROW:
-            weights = self._weights_cpu(level)
-            row = words.to(self._int64)
-            return int(row.dot(weights if count == ROW else weights[:count]).item()) & MASK
-        sums = self._torch.empty(-(-count // ROW), dtype=self._int64, device=self._cpu)
-        block = self._borrow()
+            return int(words.to(self._int64).dot(self._weights_cpu(level, count)).item()) & MASK
         step = BLOCK * ROW
-        for start in range(0, count, step):
-            here = min(step, count - start)
-            block[0][:here].copy_(words if here == count else words[start : start + here])
-            self._sum_block(block, here, level, sums[start // ROW :] if start else sums)
+        block = self._borrow()
+        if count <= step:
+            total = self._total_block(block, words, count, level)
+        else:
+            sums = self._torch.empty(-(-count // ROW), dtype=self._int64, device=self._cpu)
+            for start in range(0, count, step):
+                plan = block.plan(min(step, count - start))
+                plan.words.copy_(words[start : start + step])
+                done = start // ROW
+                self._sum_rows(plan, level, sums[done : done + len(plan.rows)])
+            total = self._total_cpu(sums.view(self._int32), min(level + 1, LEVELS - 1))
         self._spare.append(block)
-        return self._total_cpu(sums.view(self._int32), min(level + 1, LEVELS - 1))
+        return total
+
+    def _total_block(self, block: _Block, words: Any, count: int, level: int) -> int:
+        """The total of more than ROW words that fit into a block; ``words`` None: they are in it already."""
+        plan = block.plan(count)
+        if words is not None:
+            plan.words.copy_(words)
+        self._sum_rows(plan, level, plan.sums)
+        above = plan.sums32
+        weights = self._weights_cpu(min(level + 1, LEVELS - 1), len(plan.rows) * 2)
+        return int(above.to(self._int64).dot(weights).item()) & MASK
+
+    def _sum_rows(self, plan: _Plan, level: int, sums: Any) -> None:
+        if plan.rest is not None:
+            plan.rest.zero_()
+        plan.rows.mul_(self._weights_cpu(level, ROW))
+        self._torch.sum(plan.rows, 1, out=sums)
 
     def _total_pieces(self, pieces: list[Any], length: int) -> int:
         """The total of 1-d int32 tensors laid end to end, ``length`` words in all."""
         if length > BLOCK * ROW:
             return self._total_cpu(self._torch.cat(pieces), 0)
         block = self._borrow()
-        flat = block[0]
         if len(pieces) <= FEW:
             end = 0
             for piece in pieces:
                 start, end = end, end + piece.numel()
-                flat[start:end].copy_(piece)
+                block.part(start, end).copy_(piece)
         else:
-            flat[:length].copy_(self._torch.cat(pieces))
+            block.part(0, length).copy_(self._torch.cat(pieces))
         if length <= ROW:
-            total = int(flat[:length].dot(self._weights_cpu(0)[:length]).item()) & MASK
+            total = int(block.part(0, length).dot(self._weights_cpu(0, length)).item()) & MASK
         else:
-            sums = self._torch.empty(-(-length // ROW), dtype=self._int64, device=self._cpu)
-            self._sum_block(block, length, 0, sums)
-            total = self._total_cpu(sums.view(self._int32), 1)
+            total = self._total_block(block, None, length, 0)
         self._spare.append(block)
         return total
 
-    def _sum_block(self, block: Any, count: int, level: int, sums: Any) -> None:
-        """Weighted sums of the rows of the first ``count`` words in a block, into the first elements of ``sums``."""
-        flat, rows = block
-        started = -(-count // ROW)
-        if count % ROW:
-            flat[count : started * ROW].zero_()
-        if started < BLOCK:
-            rows = rows[:started]
-        rows.mul_(self._weights_cpu(level))
-        self._torch.sum(rows, 1, out=sums if sums.numel() == started else sums[:started])
-
-    def _borrow(self) -> Any:
-        """A block of BLOCK rows of int64, flat and as a matrix; kept, because fresh memory costs more than the hashing.
-
-        Taking it out of a list and putting it back is atomic: two threads never hold the same one.
-        """
+    def _borrow(self) -> _Block:
+        """A block to work in; taking it out of a list is atomic, so no two threads hold the same one."""
         try:
             return self._spare.pop()
         except IndexError:
             # Outside inference mode even if the program is in it: an inference tensor could not be written to later.
             with self._torch.inference_mode(False):
-                flat = self._torch.empty(BLOCK * ROW, dtype=self._int64, device=self._cpu)
-                return flat, flat.view(BLOCK, ROW)
+                return _Block(self._torch, self._cpu)
 
-    def _weights_cpu(self, level: int) -> Any:
-        known = self._cpu_weights
-        while len(known) <= level:
-            known.append(self._row_weights(self._cpu, len(known)))
-        return known[level]
+    def _weights_cpu(self, level: int, count: int) -> Any:
+        """The first ``count`` weights of a level."""
+        known = self._slices.get((level, count))
+        if known is None:
+            if len(self._slices) > PLANS:
+                self._slices.clear()
+            known = self._slices[level, count] = self._row_weights(self._cpu, level)[:count]
+        return known
 
     def _total_device(self, words: Any, level: int) -> Any:
         weights = self._row_weights(words.device, level)
@@ -253,6 +260,57 @@ class TensorHasher:
         if rest:
             sums[full] = (words[full * ROW :] * weights[:rest]).sum()
         return sums
+
+
+class _Block:
+    """Memory for the products of BLOCK rows, kept because fresh memory costs more than the hashing, with views into it."""
+
+    def __init__(self, torch: Any, device: Any) -> None:
+        self._torch = torch
+        self._flat = torch.empty(BLOCK * ROW, dtype=torch.int64, device=device)
+        self._plans: dict[int, _Plan] = {}
+        self._parts: dict[tuple[int, int], Any] = {}
+
+    def plan(self, count: int) -> _Plan:
+        """The views for ``count`` words."""
+        found = self._plans.get(count)
+        if found is None:
+            if len(self._plans) > PLANS:
+                self._plans.clear()
+            with self._torch.inference_mode(False):
+                found = self._plans[count] = _Plan(self._torch, self._flat, count)
+        return found
+
+    def part(self, start: int, end: int) -> Any:
+        """The elements from ``start`` to ``end``."""
+        found = self._parts.get((start, end))
+        if found is None:
+            if len(self._parts) > PLANS:
+                self._parts.clear()
+            found = self._parts[start, end] = self._flat[start:end]
+        return found
+
+
+class _Plan:
+    """The views of a block that a number of words needs.
+
+    Attributes:
+        words: where the words go.
+        rest: what follows them in their last row, or None.
+        rows: the started rows.
+        sums: memory for the sums of the rows.
+        sums32: the same as int32 words.
+    """
+
+    __slots__ = ("rest", "rows", "sums", "sums32", "words")
+
+    def __init__(self, torch: Any, flat: Any, count: int) -> None:
+        started = -(-count // ROW)
+        self.words = flat[:count]
+        self.rest = flat[count : started * ROW] if count % ROW else None
+        self.rows = flat[: started * ROW].view(started, ROW)
+        self.sums = torch.empty(started, dtype=torch.int64, device=flat.device)
+        self.sums32 = self.sums.view(torch.int32)
 
 
 def _scales(torch: Any, tensor: Any) -> Any:

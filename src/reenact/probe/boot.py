@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from .. import knobs
+from .argv import without_secrets
 from .journal import complain
 from .state import Probe
 
@@ -76,8 +77,8 @@ def _write_start(probe: Probe, role: str | None = None) -> None:
         ppid=os.getppid(),
         main=probe.main,
         role=role or ("main" if probe.main else "child"),
-        argv=getattr(sys, "argv", None),
-        orig_argv=getattr(sys, "orig_argv", None),
+        argv=without_secrets(getattr(sys, "argv", [])),
+        orig_argv=without_secrets(getattr(sys, "orig_argv", [])),
         executable=sys.executable,
         prefix=sys.prefix,
         base_prefix=sys.base_prefix,

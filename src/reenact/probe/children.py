@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from .. import knobs
+from .argv import without_secrets
 from .journal import complain
 from .state import Probe
 
@@ -58,6 +59,6 @@ def announce(probe: Probe, argv: Any, process: str) -> None:
     """Journals the start of a child program."""
     try:
         words = [os.fsdecode(word) for word in ([argv] if isinstance(argv, (str, bytes)) else list(argv))]
-        probe.journal.write("child", argv=words, process=process, probe=True)
+        probe.journal.write("child", argv=without_secrets(words), process=process, probe=True)
     except Exception as problem:
         complain("child", problem)

@@ -52,6 +52,9 @@ class Training:
         self._thread: int | None = None
         self.steps = 0
         """Optimizer steps completed."""
+        self.has_optimizer = False
+        """An optimizer has been made: its steps are the steps. Without one, each backward pass is one."""
+        self._passed = False
         self._begun = False
         self._loaded: list[_Seen] = []
         self._seen_models: dict[int, Any] = {}
@@ -117,6 +120,7 @@ class Training:
         """A DataLoader has handed over a batch."""
         began = perf_counter()
         self._begun = True
+        self._count_passes()
         found = leaves(batch, self._tensor)
         if found:
             whole = when.always(self.steps)
@@ -140,6 +144,7 @@ class Training:
             return
         if training:
             self._begun = True
+            self._count_passes()
         self._use_params()
         step = self.step_now()
         flags = 0 if training else NOGRAD
@@ -156,6 +161,8 @@ class Training:
         """``backward`` is about to run from these tensors: the loss."""
         began = perf_counter()
         self._begun = True
+        self._count_passes()
+        self._passed = True
         self._use_params()
         for index, tensor in enumerate([tensors] if isinstance(tensors, self._tensor) else list(tensors)):
             name = "loss" if index == 0 else f"loss[{index}]"
@@ -231,6 +238,15 @@ class Training:
         return ValueHasher(self._hasher.fingerprint)
 
     # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _count_passes(self) -> None:
+        """Where parameters are updated by hand, what follows a backward pass belongs to the next step."""
+        if self._passed:
+            self._passed = False
+            if not self.has_optimizer:
+                self.steps += 1
+                self._evaluations = 0
+                self._trace.flush()
 
     def _is_loaded(self, tensor: Any) -> bool:
         """True when the loader's batch of this step holds the same tensor: no need to write it twice."""
@@ -367,6 +383,7 @@ class Training:
         for last, parts in self._finals.values():
             for kind, name, dtype, shape, value in parts:
                 self._trace.emit(kind, name, dtype, shape, last, value)
+        self._count_passes()
         self._trace.flush(wait=True)
         return {"steps": self.steps, "events": self._trace.events, "opaque": sorted(self.opaque)}
 

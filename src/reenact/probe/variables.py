@@ -15,12 +15,21 @@ _THROUGH = ("os", "collections.abc", "_collections_abc")
 """Modules whose frames lie between the program and ``os.environ``."""
 
 
+_PLACES = frozenset(
+    """
+    HOME USER LOGNAME PATH PWD OLDPWD SHELL TERM TMPDIR TEMP TMP HOSTNAME DISPLAY COLUMNS LINES
+    RANK LOCAL_RANK WORLD_SIZE LOCAL_WORLD_SIZE GROUP_RANK MASTER_ADDR MASTER_PORT
+    """.split()  # noqa: SIM905
+)
+"""Where a run happens and which part of it a process is: no inputs."""
+
+
 def install(probe: Probe) -> None:
     """Notes each variable that is looked up in ``os.environ`` from the user's code, once, set or not."""
     environ = os.environ
     kind: Any = type(environ)
     original = kind.__getitem__
-    seen: set[str] = set()
+    seen: set[str] = set(_PLACES)
 
     def __getitem__(self: Any, key: Any) -> Any:
         if self is environ and type(key) is str and key not in seen:

@@ -160,7 +160,7 @@ class Collector:
                 self._existed[path] = path in before.files
             if self.places.ignored(path) or is_bytecode(path):
                 continue
-            if self.places.is_temporary(path):
+            if self.places.is_scratch(path) or (self.places.is_temporary(path) and not self._there(path)):
                 self._temporary.add(path)
                 continue
             output, gap = self._contents.output(path, candidates[path], self._existed.get(path, False))
@@ -183,6 +183,9 @@ class Collector:
         for kind in (result.code, result.inputs, result.listings):
             kind.sort(key=lambda entry: entry.path)
         return result
+
+    def _there(self, path: str) -> bool:
+        return os.path.isfile(self._contents.place(path))
 
     def _is_own_work(self, state: InputState) -> bool:
         # The order of events is exact in one process only. A file that another process of the run wrote, and that was

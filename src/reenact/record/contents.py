@@ -79,10 +79,10 @@ class Contents:
 
     def __init__(self, run_dir: Path, places: Places, blobs: Blobs, hasher: Hasher, view: View | None = None) -> None:
         self._run_dir = run_dir
-        self._places = places
+        self.places = places
         self._blobs = blobs
         self._hasher = hasher
-        self._place = view.place if view is not None else str
+        self.place = view.place if view is not None else str
         self._notes = run_dir / layout.COLLECTED
         self._noted = _read_notes(self._notes)
         self._small_bytes = 0
@@ -108,26 +108,26 @@ class Contents:
             state.problem = str(error)
 
     def _take(self, state: InputState) -> None:
-        before = os.stat(self._place(state.location))
+        before = os.stat(self.place(state.location))
         if not stat.S_ISREG(before.st_mode):
             state.ignore = True
             return
         if state.st is not None and _identity(before) != state.st:
             state.tried, state.problem = True, _changed(state.st, before)
             return
-        if state.bytecode and not _compiled_from(self._place(state.bytecode), before):
+        if state.bytecode and not _compiled_from(self.place(state.bytecode), before):
             state.tried, state.problem = True, "the source is newer than the bytecode that was loaded"
             return
         small = before.st_size <= SMALL
         room = self._small_count < SMALL_COUNT and self._small_bytes + before.st_size <= SMALL_TOTAL
         if state.code or (small and room):
-            digest, size = self._blobs.put_file(self._place(state.location))
+            digest, size = self._blobs.put_file(self.place(state.location))
             if not state.code:
                 self._small_count += 1
                 self._small_bytes += size
         else:
-            digest, size = self._hasher.hash(self._place(state.location))[:2]
-        after = os.stat(self._place(state.location))
+            digest, size = self._hasher.hash(self.place(state.location))[:2]
+        after = os.stat(self.place(state.location))
         state.tried = True
         if _identity(after) != _identity(before):
             state.problem = _changed(_identity(before), after)
@@ -142,7 +142,7 @@ class Contents:
             return None, None
         if state.digest is None and state.pre:
             self._take_copy(state)
-        name = self._places.relative(state.path)
+        name = self.places.relative(state.path)
         if state.code:
             if state.digest is None:
                 return None, Gap("code-not-stored", f"{name}: {state.problem}", replay=True)
@@ -157,11 +157,11 @@ class Contents:
 
     def output(self, path: str, how: str, existed: bool) -> tuple[OutputFile | None, Gap | None]:
         """Store a file that the run wrote, as it is now; nothing when it is gone or not a regular file."""
-        name = self._places.relative(path)
+        name = self.places.relative(path)
         try:
-            if not stat.S_ISREG(os.stat(self._place(path)).st_mode):
+            if not stat.S_ISREG(os.stat(self.place(path)).st_mode):
                 return None, None
-            digest, size = self._blobs.put_file(self._place(path))
+            digest, size = self._blobs.put_file(self.place(path))
         except FileNotFoundError:
             return None, None
         except (OSError, ReenactError) as error:
@@ -173,8 +173,8 @@ class Contents:
         try:
             state.digest, state.size = self._blobs.put_file(copy)
             state.mtime_ns = state.st[2] if state.st else 0
-            if os.path.exists(self._place(state.location)):
-                state.mode = stat.S_IMODE(os.stat(self._place(state.location)).st_mode)
+            if os.path.exists(self.place(state.location)):
+                state.mode = stat.S_IMODE(os.stat(self.place(state.location)).st_mode)
             self._note(state)
         except (OSError, ReenactError) as error:
             state.problem = f"{state.problem}; its copy from before the change cannot be stored: {error}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from collections.abc import Iterable
 from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,20 @@ class Places:
     def is_temporary(self, path: str) -> bool:
         """True below a folder for temporary files, unless it is a path of the project."""
         return not self.in_root(path) and any(is_under(path, folder) for folder in self._temporary)
+
+    def is_scratch(self, path: str) -> bool:
+        """True for a temporary file that has the look of a library's own; others, if they stay, are outputs."""
+        return self.is_temporary(path) and is_scratch(path, self._temporary)
+
+
+_SCRATCH = re.compile(r"tmp[a-z0-9_]{6,}|pymp-|torchinductor_|torch_|torchelastic_|matplotlib-|joblib_|ray|wandb|\.|__")
+"""Names below a folder for temporary files that libraries make for themselves."""
+
+
+def is_scratch(path: str, folders: Iterable[str]) -> bool:
+    """True for a path that a library put below one of the folders for temporary files for its own use."""
+    below = (os.path.relpath(path, folder) for folder in folders if is_under(path, folder) and path != folder)
+    return any(_SCRATCH.match(name) for name in below)
 
 
 def is_bytecode(path: str) -> bool:

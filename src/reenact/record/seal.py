@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -60,6 +60,7 @@ def seal(
     environment: dict[str, Any] | None = None,
     git: dict[str, Any] | None = None,
     before_scan: Scan | None = None,
+    problems: Iterable[str] = (),
 ) -> Manifest:
     """Write the manifest of a run that has ended; a sealed run's manifest is returned as it is.
 
@@ -74,6 +75,7 @@ def seal(
         environment: content of environment.json, which is read when None.
         git: content of source.json, which is read when None.
         before_scan: `scan_tree` of the root from before the command started.
+        problems: what went wrong while the command was watched; each becomes a gap.
 
     Raises:
         ReenactError: ``corrupt-start`` when start.json cannot be read, ``corrupt-manifest`` when the run is sealed and
@@ -85,15 +87,21 @@ def seal(
     with _only_one(folder):
         if (folder / layout.MANIFEST).exists():
             return load_manifest(folder / layout.MANIFEST)
-        collector = collector or Collector(folder, root, blobs, hasher)
-        manifest = _build(folder, collector.finish(before_scan), environment, git)
+        collector = collector or Collector(folder, root, blobs, hasher, _view_of_nobody(folder))
+        manifest = _build(folder, collector.finish(before_scan), environment, git, problems)
         write_atomic(folder / layout.MANIFEST, encode_manifest(manifest))
     remove_all(sealed_leftovers(folder))
     return manifest
 
 
-def _build(folder: Path, files: Collected, environment: dict[str, Any] | None, git: dict[str, Any] | None) -> Manifest:
-    gaps: list[Gap] = []
+def _build(
+    folder: Path,
+    files: Collected,
+    environment: dict[str, Any] | None,
+    git: dict[str, Any] | None,
+    problems: Iterable[str],
+) -> Manifest:
+    gaps = [Gap("watching", problem) for problem in problems]
     start = load_start(folder / layout.START)
     end = _end(folder, gaps)
     journals: Journals = {}
@@ -149,6 +157,23 @@ def _build(folder: Path, files: Collected, environment: dict[str, Any] | None, g
         log=_log(folder),
     )
     return msgspec.structs.replace(manifest, recipe=digests.recipe(manifest), result=digests.result(manifest))
+
+
+class _Gone:
+    """The files of a replay whose workspace nobody can look into any more: where it names them, others lie."""
+
+    def __init__(self, folder: Path) -> None:
+        self._nowhere = str(folder / "gone")
+
+    def place(self, path: str) -> str:
+        return self._nowhere + path
+
+    def scan(self) -> Scan:
+        return Scan({}, False)
+
+
+def _view_of_nobody(folder: Path) -> _Gone | None:
+    return _Gone(folder) if load_start(folder / layout.START).replay_of is not None else None
 
 
 def _end(folder: Path, gaps: list[Gap]) -> End | None:
@@ -265,9 +290,9 @@ def _environment(
 
 
 def _read_variables(start: Start, journals: Journals) -> dict[str, Any]:
-    """Variables that the program's own code looked up, and that were set."""
+    """Variables that the program's own code looked up; None for those that were not set."""
     names = {str(event.get("name")) for events in journals.values() for event in events if event["e"] == "variable"}
-    return {name: start.env[name] for name in sorted(names) if name in start.env and start.env[name] != REDACTED}
+    return {name: start.env.get(name) for name in sorted(names) if start.env.get(name) != REDACTED}
 
 
 def _process(name: str, first: dict[str, Any] | None, events: list[dict[str, Any]]) -> RecordedProcess:

@@ -11,6 +11,7 @@ from ..environment.variables import missing_secrets, replay_env
 from ..errors import EXIT_NOT_REPLAYABLE, ReenactError
 from ..record import layout
 from ..record.schema import Manifest
+from ..store.gc import workspace_folder
 from ..store.project import Store
 from .difference import Difference
 from .follow import Follower
@@ -68,7 +69,7 @@ def replay(
     recorded = recorded_files(baseline)
     refuse_changed_inputs(store, recorded, options)
     run_dir = store.new_run_dir()
-    target = store.tmp_folder / f"replay-{run_dir.name}-{os.getpid()}"
+    target = workspace_folder(store, run_dir.name)
     try:
         workspace = build_workspace(store, baseline, recorded, run_dir, target, options, progress)
     except BaseException:

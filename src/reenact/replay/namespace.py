@@ -11,6 +11,7 @@ from reenact.replay.inputs import Located
 from reenact.replay.outside import OutsideWrite, covering, give, hide, prepare_overlay, temp_folders
 from reenact.replay.placement import MOUNTS_AT_MOST, Placement
 from reenact.replay.recorded import Recorded, is_under
+from reenact.replay.removal import note_elsewhere
 from reenact.replay.sandbox import Kind, Mount, MountFailed, Overlay, Sandbox, mount_points
 
 TRIES_AT_MOST = 16
@@ -176,6 +177,7 @@ class Namespace:
             return None
         self.overlays.append(prepared)
         self.scratch.append(prepared.folder)
+        note_elsewhere(os.path.dirname(self.tree), self.scratch)
         return prepared
 
     def _protect(self, located: Sequence[Located]) -> None:

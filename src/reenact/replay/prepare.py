@@ -111,9 +111,11 @@ def check_environment(store: Store, baseline: Manifest, python: str | None, prog
     """What differs between the recorded environment and this one; told before anything starts."""
     recorded = msgspec.to_builtins(baseline.environment)
     env = replay_env(baseline.command.env, dict(os.environ))
-    about: Mapping[str, Any] = {"path": []}
-    if python is not None:
-        about = probe_interpreter(python, env, str(store.folder / "cache" / "interpreters.json"))
+    # A program such as torchrun starts an interpreter of its own choice: the recorded one, where it is still there.
+    chosen = python or baseline.environment.python.get("executable")
+    if chosen is None or not os.access(chosen, os.X_OK):
+        return []
+    about: Mapping[str, Any] = probe_interpreter(chosen, env, str(store.folder / "cache" / "interpreters.json"))
     current = snapshot(about, env, variables=baseline.environment.variables).environment
     changes = [change for change in compare_environments(recorded, current) if change.kind != "library"]
     recorded_prefix, prefix = recorded["python"].get("prefix"), about.get("prefix")

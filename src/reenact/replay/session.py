@@ -20,13 +20,13 @@ import msgspec
 from .. import knobs
 from ..environment.hardware import hardware
 from ..environment.interpreter import probe_interpreter
-from ..environment.redact import redact_argv, redact_env
 from ..environment.snapshot import snapshot
 from ..environment.source import git_state
 from ..errors import ReenactError
-from ..execute.base import Executor, RunSpec
+from ..execute.base import Executor, Exit, RunSpec
 from ..execute.local import LocalExecutor
 from ..execute.procscan import open_files
+from ..probe.redact import redact_argv, redact_env
 from ..record import layout
 from ..record.atomic import write_atomic
 from ..record.collect import Collector
@@ -105,6 +105,10 @@ class Session:
     start: Start
     problems: list[str] = field(default_factory=list)
     stop_requested: bool = False
+    exit: Exit | None = None
+    """How the command ended; None before."""
+    within_line: frozenset[int] = frozenset()
+    """See `Job.within_line`."""
 
     def execute(
         self,
@@ -121,7 +125,8 @@ class Session:
             on_tick: called now and then while it runs; True stops the command.
 
         Raises:
-            ReenactError: the command could not be started; the run folder is gone then.
+            ReenactError: the command could not be started (the run folder is gone then), or, where ``exit`` is set, it
+                has ended and its record could not be sealed.
         """
         spec = RunSpec(
             argv=self.request.argv,
@@ -149,11 +154,12 @@ class Session:
                 job.stop(grace=2.0)
 
         try:
-            job.wait(tick if on_tick is not None else None, interval=0.1)
+            self.exit = job.wait(tick if on_tick is not None else None, interval=0.1)
+            self.within_line = job.within_line
         finally:
             observer.finish()
         self.problems += job.problems + observer.problems
-        return self.store.seal(self.run, collector=collector, before_scan=before)
+        return self.store.seal(self.run, collector=collector, before_scan=before, problems=self.problems)
 
 
 def begin(

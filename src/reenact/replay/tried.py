@@ -10,9 +10,9 @@ import msgspec
 
 from ..environment.compare import compare
 from ..environment.interpreter import probe_interpreter
-from ..environment.redact import redact_argv
 from ..environment.snapshot import snapshot
 from ..errors import ReenactError
+from ..probe.redact import redact_argv
 from ..record.schema import Manifest
 from ..store.project import Store
 from .session import Request

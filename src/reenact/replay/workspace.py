@@ -16,7 +16,7 @@ from reenact.replay.namespace import Namespace, Unsuitable, not_replayable
 from reenact.replay.outside import OutsideWrite, outside_writes, upper_path
 from reenact.replay.placement import Placement
 from reenact.replay.recorded import Recorded, is_under, prefixes_inside, relative_to_root
-from reenact.replay.removal import note_elsewhere, remove_tree
+from reenact.replay.removal import remove_tree
 from reenact.replay.sandbox import Overlay
 from reenact.replay.translate import translation
 
@@ -246,7 +246,6 @@ class _Job:
         plan.reach(placement, self.writable, readonly=False)
         placement.fill(self.located)
         plan.arrange(placement, self.located, self._writes(), self.environ)
-        note_elsewhere(self.target, self.scratch)
         moved = translation(self.recorded, self.root, seen)
         cwd = os.path.normpath(os.path.join(seen, self._cwd()))
         ready = plan.sandbox(kind, cwd)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,10 +18,12 @@ from ..record.digests import referenced
 from ..record.ids import RUN_ID
 from ..record.leftovers import is_rubbish, remove_all, sealed_leftovers
 from ..record.schema import load_manifest
+from ..record.status import run_status
 from . import oci
 from .project import Store
 
 _HOUR = 3600.0
+_WORKSPACE = ".replay-"
 
 
 @dataclass
@@ -36,7 +40,12 @@ class GcReport:
     blocked: list[str] = field(default_factory=list)
 
 
-def gc(store: Store, dry_run: bool = False) -> GcReport:
+def workspace_folder(store: Store, run_id: str) -> Path:
+    """Where the workspace of a replay is to be; `gc` removes it once nobody uses it any more."""
+    return store.tmp_folder / tmp_name(f"{_WORKSPACE[1:]}{run_id}")
+
+
+def gc(store: Store, dry_run: bool = False, remove_workspace: Callable[[Path], None] = shutil.rmtree) -> GcReport:
     """Remove the blobs that no run needs, and what dead processes left lying about.
 
     A blob stays when a manifest or an OCI image names it, and, while a run is not sealed yet, when it is as new as
@@ -45,6 +54,7 @@ def gc(store: Store, dry_run: bool = False) -> GcReport:
     Args:
         store: the store.
         dry_run: only tell.
+        remove_workspace: removes what a replay that was killed has left, in whatever state; raises OSError.
 
     Raises:
         ReenactError: ``store-not-writable``, ``no-space``.
@@ -71,7 +81,25 @@ def gc(store: Store, dry_run: bool = False) -> GcReport:
         report.blobs.append(digest)
         report.blob_bytes += size
     _sweep_files(store, runs, report, dry_run)
+    for workspace in _workspaces(store):
+        report.files.append(os.path.relpath(workspace, store.folder))
+        if not dry_run:
+            try:
+                remove_workspace(workspace)
+            except OSError:
+                report.files.pop()
     return report
+
+
+def _workspaces(store: Store) -> list[Path]:
+    """Workspaces that no replay uses any more: reenact is gone, and so is the command."""
+    found = []
+    for path in sorted(store.tmp_folder.glob(f"{_WORKSPACE}*.tmp")):
+        run = RUN_ID.match(path.name, len(_WORKSPACE))
+        running = run is not None and run_status(store.run_dir(run[0])).status == "running"
+        if is_rubbish(path) and not running:
+            found.append(path)
+    return found
 
 
 def _mark(store: Store, runs: list[str], report: GcReport) -> tuple[set[str], int]:
@@ -153,11 +181,15 @@ def _sweep_files(store: Store, runs: list[str], report: GcReport, dry_run: bool)
             names = os.listdir(folder)
         except OSError:
             continue
-        doomed += [folder / name for name in names if name.endswith(".tmp") and is_rubbish(folder / name)]
+        doomed += [folder / name for name in names if _is_tmp(name) and is_rubbish(folder / name)]
     doomed = list(dict.fromkeys(doomed))
     report.files += [os.path.relpath(path, store.folder) for path in doomed]
     if not dry_run:
         remove_all(doomed)
+
+
+def _is_tmp(name: str) -> bool:
+    return name.endswith(".tmp") and not name.startswith(_WORKSPACE)
 
 
 def _abandoned(folder: Path) -> bool:

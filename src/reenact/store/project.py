@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,7 @@ class Store:
         environment: dict[str, Any] | None = None,
         git: dict[str, Any] | None = None,
         before_scan: Scan | None = None,
+        problems: Iterable[str] = (),
     ) -> Manifest:
         """Seal a run that has ended, and list it in the OCI index. See `record.seal.seal`.
 
@@ -211,6 +213,7 @@ class Store:
             environment=environment,
             git=git,
             before_scan=before_scan,
+            problems=problems,
         )
         if fresh:
             oci.add_run(self.folder, self.blobs, run_id, canonical_json(manifest), manifest)

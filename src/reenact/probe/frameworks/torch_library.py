@@ -24,6 +24,7 @@ def hook(probe: Probe, torch: Any) -> None:
     if probe.deterministic:
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
+    _born_random(probe, torch)
     _watch_seeds(probe, torch)
     _watch_modules(probe, torch)
     _watch_optimizers(probe, torch)
@@ -139,6 +140,15 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
     from_optimizer.register_optimizer_step_pre_hook(before)
     from_optimizer.register_optimizer_step_post_hook(after)
 
+    make = torch.optim.Optimizer.__init__
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        probe.training.has_optimizer = True
+        make(self, *args, **kwargs)
+
+    dress(__init__, make)
+    torch.optim.Optimizer.__init__ = __init__
+
     def __del__(self: Any) -> None:
         try:
             if probe.training.mine() and not sys.is_finalizing():
@@ -198,6 +208,31 @@ def _watch_files(probe: Probe, torch: Any) -> None:
 
         dress(from_file, original_map)
         torch.from_file = from_file
+
+
+def _born_random(probe: Probe, torch: Any) -> None:
+    """torch seeds its generators from the operating system when it is imported, and a GPU's when that is first used."""
+
+    def started(what: str, generator: Any, seed: int) -> None:
+        n = probe.next_number("state." + what)
+        if probe.given is not None:
+            before = probe.given.state(what, n)
+            if before is not None:
+                seed = int(before)
+                generator.manual_seed(seed)
+        probe.journal.write("state", what=what, n=n, data=str(seed), site="")
+
+    def devices() -> None:
+        try:
+            for index, generator in enumerate(torch.cuda.default_generators):
+                started(f"torch.cuda:{index}", generator, generator.initial_seed())
+        except Exception as problem:
+            failed(probe, "cuda-seed", problem)
+
+    started("torch", torch.default_generator, torch.initial_seed())
+    later = getattr(torch.cuda, "_lazy_call", None)
+    if later is not None and not torch.cuda.is_initialized():
+        later(devices)
 
 
 def _watch_seeds(probe: Probe, torch: Any) -> None:

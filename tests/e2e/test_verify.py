@@ -1,0 +1,157 @@
+"""Verify: executed again from the record alone, compared to the bit, and nothing of the user's is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from endtoend import last_json, reenact
+
+UNSEEDED = """
+import os, random, time, uuid
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(int(time.time() * 1000) % 2**32)
+rng = np.random.default_rng()
+x = torch.tensor(rng.normal(size=(96, 8)), dtype=torch.float32)
+y = x.sum(1, keepdim=True) + random.random()
+loader = DataLoader(TensorDataset(x, y), batch_size=16, shuffle=True, num_workers=1)
+model = nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.1), nn.Linear(16, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+print(list({"a", "b", "c", "d"}), np.random.rand(), uuid.uuid4())
+for epoch in range(2):
+    for a, b in loader:
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(a), b).backward()
+        optimizer.step()
+folder = time.strftime("outputs/%Y-%m-%d/%H-%M-%S")
+os.makedirs(folder)
+torch.save(model.state_dict(), folder + "/model.pt")
+open(folder + "/labels.txt", "w").write(",".join({"a", "b", "c", "d"}))
+"""
+
+
+def snapshot(folder: Path) -> dict[str, tuple[str, int]]:
+    """Content and mtime of every file, the store apart."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and ".reenact" not in path.parts:
+            found[str(path)] = (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+    return found
+
+
+def test_unseeded_script_verifies_and_fresh_entropy_names_the_seed(project: Path) -> None:
+    (project / "train.py").write_text(UNSEEDED)
+    ran = reenact("run", "--json", "train.py", cwd=project)
+    assert ran.returncode == 0, ran.stderr
+    assert last_json(ran.stdout)["complete"] is True
+    before = snapshot(project)
+    done = reenact("verify", "last", "--json", cwd=project, timeout=180)
+    found = last_json(done.stdout)
+    assert (done.returncode, found["verdict"]) == (0, "identical"), found
+    assert found["steps_compared"] == 12
+    assert {output["equal"] for output in found["outputs"]} == {True}
+    assert len(found["outputs"]) == 2
+    assert all("matched with" in output["detail"] for output in found["outputs"]), "folders are named after the clock"
+    assert snapshot(project) == before
+
+    done = reenact("verify", "last", "--fresh-entropy", "--json", cwd=project, timeout=180)
+    found = last_json(done.stdout)
+    assert (done.returncode, found["verdict"]) == (1, "diverged")
+    assert found["first_difference"]["kind"] == "seed"
+    assert "seed-from-clock" in [cause["id"] for cause in found["causes"][:2]]
+    assert snapshot(project) == before
+    listed = json.loads(reenact("ls", "--json", cwd=project).stdout)
+    assert len(listed) == 1, "replays are not listed"
+    assert [verdict["verdict"] for verdict in listed[0]["verdicts"]] == ["identical", "diverged"]
+
+
+PLAIN = """
+import os, random, sys
+random.seed(1)
+text = open("data.txt").read()
+os.makedirs("out", exist_ok=True)
+open("out/result.txt", "w").write(text + str(random.random()))
+open("log.csv", "a").write("line\\n")
+"""
+
+
+def test_appended_file_starts_from_its_old_content(project: Path) -> None:
+    (project / "train.py").write_text(PLAIN)
+    (project / "data.txt").write_text("x" * 10)
+    (project / "log.csv").write_text("head\n")
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    before = snapshot(project)
+    found = last_json(reenact("verify", "last", "--json", cwd=project).stdout)
+    assert found["verdict"] == "identical", found
+    assert {output["path"] for output in found["outputs"]} == {"out/result.txt", "log.csv"}
+    assert snapshot(project) == before
+    assert (project / "log.csv").read_text() == "head\nline\n"
+
+
+def test_verify_uses_the_recorded_code(project: Path) -> None:
+    (project / "train.py").write_text("import helper\nopen('o.txt', 'w').write(str(helper.value))\n")
+    (project / "helper.py").write_text("value = 1\n")
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    (project / "helper.py").write_text("value = 2\n")
+    (project / "train.py").unlink()
+    found = last_json(reenact("verify", "last", "--json", cwd=project).stdout)
+    assert found["verdict"] == "identical", found
+    assert (project / "o.txt").read_text() == "1"
+
+
+def test_writes_outside_are_told_and_kept_away(project: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "elsewhere"
+    outside.mkdir()
+    (project / "train.py").write_text(
+        "import sys, os\np = sys.argv[1] + '/o.txt'\nopen(p, 'a').write('x')\nopen('n', 'w').write(open(p).read())\n"
+    )
+    assert reenact("run", "train.py", str(outside), cwd=project).returncode == 0
+    assert (outside / "o.txt").read_text() == "x"
+    done = reenact("verify", "last", "--json", cwd=project)
+    assert (outside / "o.txt").read_text() == "x"
+    if done.returncode == 3:  # no namespaces here: then it asks
+        assert "--allow-outside-writes" in done.stderr
+    else:
+        assert "o.txt" in done.stderr
+        assert last_json(done.stdout)["verdict"] == "identical"
+
+
+def test_tolerance_gives_equivalent_and_ignore_leaves_out(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import time\nopen('o.txt', 'w').write('loss 1.%09d' % (time.time_ns() % 10**6))\n"
+    )
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    assert last_json(reenact("verify", "last", "--json", cwd=project).stdout)["verdict"] == "diverged"
+    loose = reenact("verify", "last", "--json", "--tolerance", "0.01", cwd=project)
+    assert (loose.returncode, last_json(loose.stdout)["verdict"]) == (0, "equivalent")
+    ignored = last_json(reenact("verify", "last", "--json", "--ignore", "*.txt", cwd=project).stdout)
+    assert ignored["verdict"] == "identical"
+    assert [output["how"] for output in ignored["outputs"]] == ["ignored"]
+
+
+def test_failing_run_verifies_too(project: Path) -> None:
+    (project / "train.py").write_text("open('o', 'w').write('1')\nraise SystemExit(7)\n")
+    assert reenact("run", "train.py", cwd=project).returncode == 7
+    done = reenact("verify", "last", "--json", cwd=project)
+    assert (done.returncode, last_json(done.stdout)["verdict"]) == (0, "identical")
+    assert last_json(done.stdout)["exit_code"] == {"baseline": 7, "candidate": 7}
+
+
+def test_already_tried_and_once(project: Path) -> None:
+    (project / "train.py").write_text("import os\nopen('o', 'a').write('1')\nprint(os.environ.get('SIZE'))\n")
+    first = last_json(reenact("run", "--json", "train.py", cwd=project).stdout)
+    os.remove(project / "o")
+    second = reenact("run", "--json", "--once", "train.py", cwd=project)
+    assert last_json(second.stdout)["run"] == first["run"]
+    assert not (project / "o").exists(), "--once did run it again"
+    other = reenact("run", "--json", "--once", "train.py", cwd=project, env={"SIZE": "3"})
+    assert last_json(other.stdout)["run"] != first["run"], "a variable that the program reads is part of what it is"
+    (project / "train.py").write_text("print(1)\n")
+    changed = reenact("run", "--json", "--once", "train.py", cwd=project)
+    assert last_json(changed.stdout)["run"] != first["run"]
