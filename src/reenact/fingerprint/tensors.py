@@ -287,7 +287,8 @@ class _Block:
         if found is None:
             if len(self._parts) > PLANS:
                 self._parts.clear()
-            found = self._parts[start, end] = self._flat[start:end]
+            with self._torch.inference_mode(False):
+                found = self._parts[start, end] = self._flat[start:end]
         return found
 
 

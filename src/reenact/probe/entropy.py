@@ -89,9 +89,12 @@ class Seeds:
         return seeding
 
     def _note(self, fn: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        value = args[0] if args else next(iter(kwargs.values()), None)
+        if hasattr(value, "bit_generator") or hasattr(value, "random_raw"):
+            # A generator is no seed: default_rng hands it back.
+            return args, kwargs
         n = self._count.get(fn, 0)
         self._count[fn] = n + 1
-        value = args[0] if args else next(iter(kwargs.values()), None)
         origin = origin_of(value)
         if self._probe.given is not None:
             before = self._probe.given.seed(self._lib, fn, n)
@@ -133,7 +136,8 @@ def _fingerprint(value: Any) -> int:
 
 
 def plain(value: Any) -> Any:
-    """A value that JSON can hold: numbers and strings as they are, integers of other types as integers, else repr."""
+    """A value that JSON can hold: numbers and strings as they are, integers of other types as integers,
+    lists and arrays by their repr, anything else by the name of its class."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     index = getattr(value, "__index__", None)
@@ -142,7 +146,11 @@ def plain(value: Any) -> Any:
             return index()
         except Exception:
             pass
-    return repr(value)[:500]
+    listed = getattr(value, "tolist", None)
+    if listed is not None:
+        value = listed()
+    # No repr of anything else: it may hold an address.
+    return repr(value)[:500] if isinstance(value, (list, tuple, bytes)) else type(value).__name__
 
 
 def origin_of(value: Any) -> str:

@@ -22,7 +22,10 @@ def leaves(value: Any, tensor: type, name: str = "", depth: int = 0) -> list[tup
         return found
     if isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
-            found += leaves(item, tensor, f"{name}[{index}]", depth + 1)
+            if isinstance(item, tensor):
+                found.append((f"{name}[{index}]", item))
+            else:
+                found += leaves(item, tensor, f"{name}[{index}]", depth + 1)
             if len(found) > MOST:
                 break
     elif hasattr(value, "items") and hasattr(value, "keys"):

@@ -33,6 +33,8 @@ class Trace:
         self._fd = -1
         self._names_fd = -1
         self._names: dict[Any, int] = {}
+        self._known: list[bytes] = []
+        """Packed events that are due, before those of the queue."""
         self._queue: deque[tuple[int, int, int, int, Any]] = deque()
         self.events = 0
         self.failed = False
@@ -50,17 +52,20 @@ class Trace:
         row = self._names.get(key)
         if row is None:
             row = self._add_name(key)
-        self._queue.append((kind, flags, row, step, value))
+        if type(value) is int and not self._queue:
+            self._known.append(RECORD.pack(kind, flags, row, step, value))
+        else:
+            self._queue.append((kind, flags, row, step, value))
         self.events += 1
-        if len(self._queue) > QUEUE:
+        if len(self._known) + len(self._queue) > QUEUE:
             self.flush(wait=True)
 
     def flush(self, wait: bool = False) -> None:
         """Writes the events whose values are known, in order; with ``wait`` all of them."""
         queue = self._queue
-        if not queue:
+        out = self._known
+        if not queue and not out:
             return
-        out = []
         while queue:
             kind, flags, row, step, value = queue[0]
             if type(value) is not int:
@@ -75,6 +80,7 @@ class Trace:
                     continue
             queue.popleft()
             out.append(RECORD.pack(kind, flags, row, step, value))
+        self._known = []
         if out:
             try:
                 if self._fd < 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import weakref
 from _thread import get_ident
+from operator import itemgetter
 from time import perf_counter
 from typing import Any
 
@@ -168,8 +169,8 @@ class Training:
             name = "loss" if index == 0 else f"loss[{index}]"
             if tensor.numel() == 1 and tensor.is_floating_point():
                 value: Any
-                if tensor.device.type == "cpu":
-                    value = float_bits(tensor.detach().item())
+                if tensor.is_cpu:
+                    value = float_bits(tensor.item())
                 else:
                     bits = tensor.detach().reshape(()).double().view(self._torch.int64)
                     value = self._value([(bits, None)])
@@ -250,7 +251,10 @@ class Training:
 
     def _is_loaded(self, tensor: Any) -> bool:
         """True when the loader's batch of this step holds the same tensor: no need to write it twice."""
-        return any(seen.same(tensor) for seen in self._loaded)
+        for seen in self._loaded:
+            if seen.same(tensor):
+                return True
+        return False
 
     def _has_parameters(self, module: Any, training: bool) -> bool:
         """True for a model; criteria and transforms have no parameters. Meets a model at its first training pass."""
@@ -304,14 +308,17 @@ class Training:
 
     def _note_hyper(self, optimizer: Any, groups: Any, step: int) -> None:
         """Records the settings of an optimizer when they are new or have changed."""
-        values = [[value for name, value in group.items() if name != "params"] for group in groups]
         before = self._hyper.get(id(optimizer))
-        try:
-            if before == values:
-                return
-        except RuntimeError:
-            pass
-        self._hyper[id(optimizer)] = values
+        if before is not None and len(before) == len(groups):
+            try:
+                for group, (size, values_of, values) in zip(groups, before):
+                    if len(group) != size or values_of(group) != values:
+                        break
+                else:
+                    return
+            except (RuntimeError, KeyError):
+                pass
+        self._hyper[id(optimizer)] = [_settings_of(group) for group in groups]
         named = [{name: value for name, value in group.items() if name != "params"} for group in groups]
         name = type(optimizer).__name__
         self._trace.emit(HYPER, name, None, None, step, self.value_hasher().fingerprint(named))
@@ -411,6 +418,13 @@ def _version(tensor: Any) -> int:
         return int(tensor._version)
     except RuntimeError:
         return -1
+
+
+def _settings_of(group: Any) -> tuple[int, Any, Any]:
+    """(number of entries, a function that reads the settings of such a param group, what it reads now)."""
+    names = [name for name in group if name != "params"]
+    values_of = itemgetter(*names) if names else len
+    return len(group), values_of, values_of(group)
 
 
 def _readable(value: Any) -> Any:
