@@ -11,25 +11,32 @@ import time
 import torch
 import train
 
-SPENT = {}
-"""Seconds and calls by the name of the hook."""
+TAKEN = {}
+"""By the name of the hook: [seconds so far, calls so far]."""
 
 
-def clocked(name, function, inner=()):
-    """``function`` with a clock around it; the time of the entries of ``inner`` within it is taken off."""
+def clocked(name, function, inner=None):
+    """``function`` with a clock around it; the time of the entry ``inner`` within it is taken off."""
+    entry = TAKEN[name] = [0.0, 0]
+    within = TAKEN[inner] if inner else [0.0]
+    clock = time.perf_counter
 
     def wrapper(*args, **kwargs):
-        before = sum(SPENT[i][0] for i in inner)
-        began = time.perf_counter()
+        before = within[0]
+        began = clock()
         try:
             return function(*args, **kwargs)
         finally:
-            entry = SPENT[name]
-            entry[0] += time.perf_counter() - began - (sum(SPENT[i][0] for i in inner) - before)
+            took = clock() - began - (within[0] - before)
+            entry[0] += took
             entry[1] += 1
 
-    SPENT[name] = [0.0, 0]
     return wrapper
+
+
+def cell(function, name):
+    """The closure cell in which a wrapper of the probe holds what it wraps."""
+    return dict(zip(function.__code__.co_freevars, function.__closure__))[name]
 
 
 def install():
@@ -54,36 +61,38 @@ def install():
             if hook.__module__.startswith("_reenact"):
                 registry[key] = clocked(label, hook)
     # The engine's and the loader's own work is clocked too, and taken off the wrappers around it.
-    SPENT["(backward itself)"] = [0.0, 0]
     wrapper = torch.autograd.backward
-    cells = dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__))
-    cells["original"].cell_contents = clocked("(backward itself)", cells["original"].cell_contents)
-    torch.autograd.backward = clocked("backward", wrapper, inner=["(backward itself)"])
+    held = cell(wrapper, "original")
+    held.cell_contents = clocked("(backward itself)", held.cell_contents)
+    torch.autograd.backward = clocked("backward", wrapper, "(backward itself)")
     iterator = sys.modules["torch.utils.data.dataloader"]._BaseDataLoaderIter
     wrapper = iterator.__next__
-    cells = dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__))
-    cells["following"].cell_contents = clocked("(next itself)", cells["following"].cell_contents)
-    iterator.__next__ = clocked("loader next", wrapper, inner=["(next itself)"])
+    held = cell(wrapper, "following")
+    held.cell_contents = clocked("(next itself)", held.cell_contents)
+    iterator.__next__ = clocked("loader next", wrapper, "(next itself)")
 
 
 if __name__ == "__main__":
     args = train.arguments().parse_args()
     torch.set_num_threads(args.threads)
     install()
-    marks = {}
+    sums = {name: [] for name in TAKEN}
+    before = {name: 0.0 for name in TAKEN}
+    first = min(100, args.steps // 2)
 
     def each(number, loss):
-        if number == 99:
-            marks.update({name: tuple(entry) for name, entry in SPENT.items()})
+        for name, (seconds, _) in TAKEN.items():
+            sums[name].append(seconds - before[name])
+            before[name] = seconds
 
     report = train.train(args, args.batch, args.steps, each)
-    hooks = {}
-    for name, (seconds, calls) in SPENT.items():
-        early = marks.get(name, (0.0, 0))
-        hooks[name] = {
-            "first": early[0] / 100 * 1e6,
-            "later": (seconds - early[0]) / max(args.steps - 100, 1) * 1e6,
-            "calls": (calls - early[1]) / max(args.steps - 100, 1),
+    report["hooks"] = {}
+    for name, steps in sums.items():
+        later = sorted(steps[first:])
+        report["hooks"][name] = {
+            "calls": TAKEN[name][1] / args.steps,
+            "median": later[len(later) // 2] * 1e6,
+            "mean": sum(later) / len(later) * 1e6,
+            "first": sum(steps[:first]) / first * 1e6,
         }
-    report["hooks"] = hooks
     print("REPORT " + json.dumps(report))

@@ -136,8 +136,9 @@ def test_du_tells_shared_from_unique(store: Store, make_run: Any) -> None:
     one, both = du(store, first), du(store)
     code = (store.root / "train.py").stat().st_size
     assert (one.blobs_unique, one.blobs_shared, one.blobs_unused) == (1000, code, 0)
-    assert (both.blobs_unique, both.blobs_shared, both.runs) == (3000, code, 2)
-    assert both.blobs_unused >= 50
+    # With the image manifest and config of each run, which an OCI tool needs.
+    assert both.blobs_unique > 3000 and (both.blobs_shared, both.runs) == (code, 2)
+    assert both.blobs_unused == 50
     assert one.kinds["trace"] > 40 and one.kinds["journal"] > 100 and one.record == sum(one.kinds.values())
     assert both.record > one.record
 

@@ -61,6 +61,7 @@ class Exit:
         peak_rss: bytes; the largest resident size of any one process of the command (not their sum). Linux counts what
             the child occupied between fork and exec, so it is never below the supervisor's own size.
         ended: UTC, ISO 8601 with milliseconds and ``Z``.
+        problems: what of ``Job.problems`` was known by then and is worth telling whoever seals the record.
     """
 
     exit_code: int
@@ -70,6 +71,7 @@ class Exit:
     system: float
     peak_rss: int
     ended: str
+    problems: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``end.json``."""
@@ -81,6 +83,7 @@ class Exit:
             "system": round(self.system, 6),
             "peak_rss": self.peak_rss,
             "ended": self.ended,
+            "problems": list(self.problems),
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import signal
@@ -13,7 +14,7 @@ from . import procscan, spawn
 from .base import Exit, OnTick, RunSpec
 from .poller import ready
 from .signals import Inherited, SignalRelay, has_controlling_terminal
-from .statefiles import END_FILE, PROCESS_FILE, remove, write_atomic
+from .statefiles import END_FILE, PROCESS_FILE, remove, reserve, unreserve, write_atomic
 from .streams import Channel, Log, open_streams
 
 _QUIET = 0.1  # seconds without a byte after the command's end, when a descendant still holds its stdout
@@ -50,6 +51,7 @@ class LocalExecutor:
                 channel.started()
             job._close()
             remove(spec.run_dir / PROCESS_FILE)
+            unreserve(spec.run_dir / END_FILE)
             if os.path.getsize(log.path) == 0:
                 remove(log.path)
             if isinstance(error, OSError):
@@ -138,6 +140,7 @@ class LocalJob:
         """Called while the child waits to exec."""
         value = {"pid": pid, "start_ticks": procscan.start_ticks(pid)}
         write_atomic(self._spec.run_dir / PROCESS_FILE, value)
+        reserve(self._spec.run_dir / END_FILE)
         self._started = time.monotonic()
 
     def _begin(self, pid: int) -> None:
@@ -225,6 +228,8 @@ class LocalJob:
         )
 
     def _finish(self, result: Exit) -> None:
+        if self._log.error is not None:
+            result = dataclasses.replace(result, problems=(self._log_problem(self._log.error),))
         self._exit = result
         self._reaped = True
         self._ended = time.monotonic()
@@ -252,9 +257,12 @@ class LocalJob:
             if channel.error is not None and not isinstance(channel.error, BrokenPipeError):
                 self._problem("forward", f"the command's output could not be passed on: {channel.error.strerror}")
         if self._log.error is not None:
-            self._problem("log", f"{self._log.path.name} is not complete: {self._log.error.strerror}")
+            self._problem("log", self._log_problem(self._log.error))
         self._log.close()
         self._relay.close()
+
+    def _log_problem(self, error: OSError) -> str:
+        return f"{self._log.path.name} is not complete: {error.strerror}"
 
     def _problem(self, kind: str, sentence: str) -> None:
         """Note the first problem of each kind."""

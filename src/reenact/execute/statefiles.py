@@ -11,6 +11,32 @@ PROCESS_FILE = "process.json"
 END_FILE = "end.json"
 
 
+RESERVED = 4096
+
+
+def reserve(path: Path) -> None:
+    """Take the room that `write_atomic` of this path will need, so that it succeeds on a disk that is full by then.
+
+    Raises:
+        OSError: there is no room.
+    """
+    aside = _aside(path)
+    try:
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            write_all(fd, bytes(RESERVED))
+        finally:
+            os.close(fd)
+    except OSError:
+        remove(Path(aside))
+        raise
+
+
+def unreserve(path: Path) -> None:
+    """Give the room back that `reserve` took."""
+    remove(Path(_aside(path)))
+
+
 def write_atomic(path: Path, value: dict[str, Any]) -> None:
     """Write JSON so that a reader sees all of it or nothing, whatever is killed and when.
 
@@ -18,11 +44,13 @@ def write_atomic(path: Path, value: dict[str, Any]) -> None:
         OSError: the folder cannot be written; nothing is left behind then.
     """
     data = (json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n").encode()
-    aside = f"{path}.{os.getpid()}.tmp"
+    aside = _aside(path)
     try:
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        # Cut off afterwards, not before: what was reserved stays ours.
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
             write_all(fd, data)
+            os.ftruncate(fd, len(data))
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -30,6 +58,10 @@ def write_atomic(path: Path, value: dict[str, Any]) -> None:
     except OSError:
         remove(Path(aside))
         raise
+
+
+def _aside(path: Path) -> str:
+    return f"{path}.{os.getpid()}.tmp"
 
 
 def write_all(fd: int, data: bytes) -> None:

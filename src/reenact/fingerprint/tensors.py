@@ -16,6 +16,9 @@ BLOCK = 64
 FEW = 4
 """Tensors up to which copying each into place costs less than laying them end to end first."""
 
+SHORT = 16
+"""Row sums up to which Python adds them up itself."""
+
 PLANS = 256
 """Views remembered for the sizes that come again with every step."""
 
@@ -170,11 +173,13 @@ class TensorHasher:
 
     def _total_cpu(self, words: Any, level: int) -> int:
         count = words.numel()
-        if count <= ROW:
-            return int(words.to(self._int64).dot(self._weights_cpu(level, count)).item()) & MASK
         step = BLOCK * ROW
         block = self._borrow()
-        if count <= step:
+        if count <= ROW:
+            part = block.part(0, count)
+            part.copy_(words)
+            total = int(part.dot(self._weights_cpu(level, count)).item()) & MASK
+        elif count <= step:
             total = self._total_block(block, words, count, level)
         else:
             sums = self._torch.empty(-(-count // ROW), dtype=self._int64, device=self._cpu)
@@ -182,7 +187,7 @@ class TensorHasher:
                 plan = block.plan(min(step, count - start))
                 plan.words.copy_(words[start : start + step])
                 done = start // ROW
-                self._sum_rows(plan, level, sums[done : done + len(plan.rows)])
+                self._sum_rows(plan, level, sums[done : done + plan.started])
             total = self._total_cpu(sums.view(self._int32), min(level + 1, LEVELS - 1))
         self._spare.append(block)
         return total
@@ -193,9 +198,12 @@ class TensorHasher:
         if words is not None:
             plan.words.copy_(words)
         self._sum_rows(plan, level, plan.sums)
-        above = plan.sums32
-        weights = self._weights_cpu(min(level + 1, LEVELS - 1), len(plan.rows) * 2)
-        return int(above.to(self._int64).dot(weights).item()) & MASK
+        above = min(level + 1, LEVELS - 1)
+        if plan.started <= SHORT:
+            return _total_of_sums(plan.sums.tolist(), signed_weights(above))
+        part = block.part(0, 2 * plan.started)
+        part.copy_(plan.sums32)
+        return int(part.dot(self._weights_cpu(above, 2 * plan.started)).item()) & MASK
 
     def _sum_rows(self, plan: _Plan, level: int, sums: Any) -> None:
         if plan.rest is not None:
@@ -262,6 +270,17 @@ class TensorHasher:
         return sums
 
 
+def _total_of_sums(sums: list[int], weights: list[int]) -> int:
+    """The total of signed 64-bit integers read as words, low before high: for a few of them faster than five tensor operations."""
+    total = 0
+    for number, both in enumerate(sums):
+        low = both & 0xFFFFFFFF
+        if low >> 31:
+            low -= 1 << 32
+        total += low * weights[2 * number] + (both >> 32) * weights[2 * number + 1]
+    return total & MASK
+
+
 class _Block:
     """Memory for the products of BLOCK rows, kept because fresh memory costs more than the hashing, with views into it."""
 
@@ -299,14 +318,15 @@ class _Plan:
         words: where the words go.
         rest: what follows them in their last row, or None.
         rows: the started rows.
+        started: how many rows that is.
         sums: memory for the sums of the rows.
         sums32: the same as int32 words.
     """
 
-    __slots__ = ("rest", "rows", "sums", "sums32", "words")
+    __slots__ = ("rest", "rows", "started", "sums", "sums32", "words")
 
     def __init__(self, torch: Any, flat: Any, count: int) -> None:
-        started = -(-count // ROW)
+        started = self.started = -(-count // ROW)
         self.words = flat[:count]
         self.rest = flat[count : started * ROW] if count % ROW else None
         self.rows = flat[: started * ROW].view(started, ROW)

@@ -115,7 +115,7 @@ class Contents:
         if state.st is not None and _identity(before) != state.st:
             state.tried, state.problem = True, _changed(state.st, before)
             return
-        if state.bytecode and not _compiled_from(self.place(state.bytecode), before):
+        if state.bytecode and state.st is None and not _compiled_from(self.place(state.bytecode), before):
             state.tried, state.problem = True, "the source is newer than the bytecode that was loaded"
             return
         small = before.st_size <= SMALL

@@ -85,6 +85,7 @@ class End(Struct, frozen=True, kw_only=True):
     system: float | None = None
     peak_rss: int | None = None
     ended: str
+    problems: list[str] = []
 
 
 class Command(Struct, frozen=True, kw_only=True):

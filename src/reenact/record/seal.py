@@ -101,9 +101,10 @@ def _build(
     git: dict[str, Any] | None,
     problems: Iterable[str],
 ) -> Manifest:
-    gaps = [Gap("watching", problem) for problem in problems]
+    gaps: list[Gap] = []
     start = load_start(folder / layout.START)
     end = _end(folder, gaps)
+    gaps.extend(Gap("watching", problem) for problem in (*problems, *(end.problems if end else ())))
     journals: Journals = {}
     for path in sorted((folder / layout.JOURNAL).glob("*.jsonl"), key=lambda path: process_order(path.stem)):
         read = read_journal(path)

@@ -41,9 +41,12 @@ def resolve_command(words: Sequence[str], cwd: str, env: Mapping[str, str]) -> t
     if found is None:
         if os.path.isfile(path):
             fix = f"`reenact run -- python {first}` if it is a Python script, else chmod +x {first}"
-            raise ReenactError("not-executable", f"{first} is not a program", valid=VALID, fix=fix)
+            raise ReenactError("not-executable", f"{first} is not a program", valid=VALID, fix=fix, exit_code=126)
         raise ReenactError(
-            "no-program", f"there is no program {first!r} on PATH, nor a script of that name", valid=VALID
+            "no-program",
+            f"there is no program {first!r} on PATH, nor a script of that name",
+            valid=VALID,
+            exit_code=127,
         )
     return tuple(words), "command"
 

@@ -83,7 +83,9 @@ def _conclude(
             outputs=tuple(outputs),
         )
         causes = [cause.to_dict() for cause in rank(context)]
-    gaps = [msgspec.to_builtins(gap) for gap in (*baseline.gaps, *candidate.gaps)]
+    # A replay that we ended ourselves has no end of its own.
+    own = [gap for gap in candidate.gaps if not (stopped and gap.id in ("process-ended-abruptly", "end-not-seen"))]
+    gaps = [msgspec.to_builtins(gap) for gap in (*baseline.gaps, *own)]
     gaps = [gap for index, gap in enumerate(gaps) if gap not in gaps[:index]]
     if word in ("identical", "equivalent") and not baseline.traces and not baseline.outputs:
         gaps.append({"id": "nothing-compared", "detail": "the run left neither a trace nor an output", "replay": False})

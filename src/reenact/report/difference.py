@@ -16,6 +16,7 @@ _MOST = 10
 _TOLD = (
     *("process", "rank", "step", "kind", "name", "dtype", "shape", "why", "baseline_value", "candidate_value"),
     *("sampled_before", "possibly", "note"),
+    "generators",
 )
 
 
@@ -48,6 +49,8 @@ def first_difference(
     for label, key in zip(names, ("baseline_value", "candidate_value")):
         if found.get(key) is not None:
             _fact(lines, label.removeprefix("the "), plain(found[key]))
+    drawn = [plain(one.get("name")) for one in found.get("generators") or [] if one.get("drawn")]
+    _fact(lines, "generators", f"{', '.join(drawn)}: in another state, and drawn from" if drawn else "")
     for key, value in found.items():
         if key not in _TOLD and value not in (None, "", [], {}):
             _fact(lines, plain(key).replace("_", " "), number(value))

@@ -11,6 +11,7 @@ from ..errors import ReenactError
 from ..record import layout
 from ..record.digests import referenced
 from ..record.schema import load_manifest
+from . import oci
 from .project import Store
 
 KINDS = ("manifest", "journal", "trace", "log", "metrics", "lock")
@@ -67,6 +68,12 @@ def du(store: Store, run_id: str | None = None) -> DuReport:
         users.update(digests)
         if run in asked:
             own |= digests
+    # The image manifest of each run, and its config: the run as an OCI tool sees it.
+    for entry in oci.read_index(store.folder):
+        images = oci.reachable(store.blobs, str(entry.get("digest"))) - users.keys()
+        users.update(images)
+        if run_id is None:
+            own |= images
     unique = shared = unused = 0
     for digest in store.blobs.digests():
         size = store.blobs.size(digest) or 0

@@ -30,7 +30,7 @@ def hook(probe: Probe, torch: Any) -> None:
     _watch_optimizers(probe, torch)
     _watch_backward(probe, torch)
     _watch_files(probe, torch)
-    _watch_compile(probe, torch)
+    _watch_hazards(probe, torch)
 
 
 def _forget(probe: Probe, torch: Any) -> None:
@@ -259,20 +259,27 @@ def _watch_seeds(probe: Probe, torch: Any) -> None:
     torch.seed = torch.random.seed = seed
 
 
-def _watch_compile(probe: Probe, torch: Any) -> None:
-    original = getattr(torch, "compile", None)
-    if original is None:
-        return
+def _watch_hazards(probe: Probe, torch: Any) -> None:
+    """What is known to make runs differ: noted where the program asks for it."""
+    for owner, name, hazard, detail in (
+        (torch, "compile", "torch-compile", "torch.compile was used"),
+        (torch.nn.Module, "share_memory", "shared-memory", "a model was put into memory that processes share"),
+    ):
+        original = getattr(owner, name, None)
+        if original is not None:
+            setattr(owner, name, _noting(probe, original, hazard, detail))
 
-    def compile(*args: Any, **kwargs: Any) -> Any:
+
+def _noting(probe: Probe, original: Any, hazard: str, detail: str) -> Any:
+    def noting(*args: Any, **kwargs: Any) -> Any:
         try:
-            probe.journal.write("hazard", id="torch-compile", detail="torch.compile was used", site=call_site())
+            probe.journal.write("hazard", id=hazard, detail=detail, site=call_site())
         except Exception as problem:
-            complain("compile", problem)
+            complain(hazard, problem)
         return original(*args, **kwargs)
 
-    dress(compile, original)
-    torch.compile = compile
+    dress(noting, original)
+    return noting
 
 
 def failed(probe: Probe, where: str, problem: Exception) -> None:
