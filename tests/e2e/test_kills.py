@@ -32,8 +32,6 @@ for step in range(60):
     time.sleep(0.01)
 Path('last.txt').write_text('done')
 """
-DURATION = 2.2
-"""Seconds over which the kills are spread: interpreter's start, loop, end, sealing; some come too late."""
 
 
 class Process:
@@ -76,10 +74,7 @@ class Process:
             os.kill(script, signal.SIGKILL)
         if victim != "script" or script is None:
             self.child.kill()
-        if victim == "script" and script is not None:
-            self.child.wait(timeout=60)
-        else:
-            self.child.wait(timeout=60)
+        self.child.wait(timeout=60)
 
     def end(self) -> None:
         """Wait until nothing of it runs any more."""
@@ -174,28 +169,61 @@ def check(project: Path, process: Process, earlier: dict[str, bytes], what: str)
     return status
 
 
+def wait_for(path: Path, child: subprocess.Popen[bytes]) -> None:
+    """Until the file is there or the process has ended."""
+    while not path.exists() and child.poll() is None:
+        time.sleep(0.002)
+
+
+def life(project: Path) -> tuple[float, float]:
+    """Seconds that the command takes undisturbed, in all and from the script's end to its own."""
+    began = time.monotonic()
+    process = Process(project, "run", "--quiet", "script.py")
+    while process.run is None:
+        time.sleep(0.005)
+    wait_for(run_folder(project, process.run) / "end.json", process.child)
+    ended = time.monotonic()
+    assert process.child.wait(timeout=60) == 0
+    return time.monotonic() - began, time.monotonic() - ended
+
+
+def strike(project: Path, number: int, dice: random.Random, whole: float, sealing: float) -> tuple[Process, str]:
+    """Start a run and kill something of it: mostly at any instant, sometimes just as it begins or as it is sealed."""
+    victim = VICTIMS[number % 3]
+    process = Process(project, "run", "--quiet", "script.py")
+    phase = ("any", "any", "any", "beginning", "sealing")[number % 5]
+    if phase == "any":
+        instant = 1.1 * whole * dice.random()
+    else:
+        while process.run is None and process.child.poll() is None:
+            time.sleep(0.002)
+        instant = 1.5 * sealing * dice.random()
+        if phase == "sealing":
+            wait_for(run_folder(project, str(process.run)) / "end.json", process.child)
+    time.sleep(instant)
+    process.kill(victim)
+    return process, f"kill {number} of {victim}, {phase} {instant:.3f} s"
+
+
 def test_kills(project: Path) -> None:
     (project / "script.py").write_text(WRITING)
     (project / "in put.txt").write_text("input")
+    whole, sealing = life(project)
     dice = random.Random(SEED)
     seen: dict[str, int] = {}
-    earlier: dict[str, bytes] = {}
+    earlier = sealed(project)
     for number in range(KILLS):
-        victim = VICTIMS[number % 3]
-        instant = DURATION * dice.random()
-        process = Process(project, "run", "--quiet", "script.py")
-        time.sleep(instant)
-        process.kill(victim)
-        status = check(project, process, earlier, f"kill {number} of {victim} after {instant:.3f} s")
-        seen[status] = seen.get(status, 0) + 1
-        earlier = sealed(project)
         for left in project.glob("*.txt"):
             if left.name != "in put.txt":
                 left.unlink()
+        process, what = strike(project, number, dice, whole, sealing)
+        status = check(project, process, earlier, what)
+        seen[status] = seen.get(status, 0) + 1
+        earlier = sealed(project)
         if number % 10 == 9 or number == KILLS - 1:
             assert_no_rubbish(project)
             assert sealed(project) == earlier
-    print(f"{KILLS} kills: {seen}")
+    print(f"{KILLS} kills over {whole:.1f} s, {sealing:.2f} s of it sealing: {seen}")
     # The instants were spread over the whole life of a run, or this test would show little.
     assert seen.get("interrupted", 0) >= KILLS // 4
     assert len(seen) >= 2
@@ -260,28 +288,70 @@ def test_training_that_is_killed_keeps_its_trace(project: Path, victim: str) -> 
     assert found["traces"][0]["steps"] >= 20
     assert found["metrics"]["loss"]["count"] >= 20
     assert_no_rubbish(project)
+    if victim == "script":
+        # What there is of it can be verified; how far the kill let it come is nothing that a replay could repeat.
+        done = reenact("verify", "--json", "last", cwd=project)
+        assert done.returncode == 0, done.stderr + done.stdout
+        told = last_json(done.stdout)
+        assert told["verdict"] == "identical" and told["steps_compared"] == found["traces"][0]["steps"]
+        assert told["outputs_compared"] is False
+        assert manifest(project, told["candidate"])["traces"][0]["steps"] < 400, "it went on for nothing"
 
 
-@pytest.mark.parametrize("part", [0.1, 0.35, 0.6, 0.85])
-def test_verify_that_is_killed_leaves_nothing(project: Path, part: float) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_verify_that_is_stopped_gives_no_verdict(project: Path, number: int) -> None:
     (project / "script.py").write_text(WRITING)
     (project / "in put.txt").write_text("input")
-    done = reenact("run", "script.py", cwd=project)
-    assert done.returncode == 0, done.stderr
-    kept = sealed(project)
+    assert reenact("run", "script.py", cwd=project).returncode == 0
+    (baseline,) = listed(project)
+    process = Process(project, "verify", baseline)
+    while process.script is None:
+        assert process.child.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.child.send_signal(number)
+    assert process.child.wait(timeout=60) == 128 + number
+    assert listed(project)[baseline]["verdicts"] == []
+    assert list((project / ".reenact" / "tmp").iterdir()) == []
+
+
+def test_run_that_was_killed_early_cannot_be_verified(project: Path) -> None:
+    (project / "script.py").write_text(
+        "import os, signal\nopen('o', 'w').write('x')\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert reenact("run", "script.py", cwd=project).returncode == 137
+    done = reenact("verify", "last", cwd=project)
+    assert done.returncode == 3 and "was interrupted and has no trace" in done.stderr
+
+
+def test_verify_that_is_killed_leaves_nothing(project: Path) -> None:
+    (project / "script.py").write_text(WRITING)
+    (project / "in put.txt").write_text("input")
+    assert reenact("run", "script.py", cwd=project).returncode == 0
+    (baseline,) = listed(project)
+    began = time.monotonic()
+    assert reenact("verify", baseline, cwd=project).returncode == 0
+    whole = time.monotonic() - began
     files = {path.name: path.read_bytes() for path in project.iterdir() if path.is_file()}
-    process = Process(project, "verify", "last")
-    time.sleep(DURATION * part)
-    process.kill("reenact")
-    process.end()
-    rows = listed(project)
-    assert {run: rows[run]["status"] for run in kept} == dict.fromkeys(kept, "finished")
-    assert {path.name: path.read_bytes() for path in project.iterdir() if path.is_file()} == files
-    if process.run is not None and process.run in rows:
-        # The replay's workspace is out of reach by now: what lies in the project is not its work.
-        assert manifest(project, process.run)["outputs"] == [] or rows[process.run]["status"] == "finished"
-    assert_no_rubbish(project)
-    assert {run: content for run, content in sealed(project).items() if run in kept} == kept
-    again = reenact("verify", "--json", next(iter(kept)), cwd=project)
+    kept = sealed(project)
+    workspaces = 0
+    for part in (0.15, 0.35, 0.5, 0.65, 0.8, 0.95):
+        process = Process(project, "verify", baseline)
+        time.sleep(whole * part)
+        process.kill("reenact")
+        workspaces += len(list((project / ".reenact" / "tmp").glob(".replay-*")))
+        process.end()
+        rows = listed(project)
+        assert {run: rows[run]["status"] for run in kept} == {run: json.loads(kept[run])["status"] for run in kept}
+        assert {path.name: path.read_bytes() for path in project.iterdir() if path.is_file()} == files
+        if process.run in rows and rows[process.run]["status"] == "interrupted":
+            # The replay's workspace is out of reach by now: what lies in the project is not its work.
+            assert manifest(project, process.run)["outputs"] == []
+        assert_no_rubbish(project)
+        now = sealed(project)
+        assert {run: now.get(run) for run in kept} == kept
+        kept = now
+    assert workspaces > 0, "no kill came while there was a workspace"
+    again = reenact("verify", "--json", baseline, cwd=project)
     assert again.returncode == 0, again.stderr
     assert last_json(again.stdout)["verdict"] == "identical"

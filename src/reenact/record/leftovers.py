@@ -11,6 +11,9 @@ from . import layout
 from .atomic import host_tag, tmp_owner
 from .status import process_alive
 
+DONE_WITH = (layout.COLLECTED, layout.SEAL_LOCK, layout.PRE, layout.ENVIRONMENT, layout.SOURCE)
+"""What a run folder needs only until its manifest is there."""
+
 _HOUR = 3600.0
 # Files of this folder that were being written when their writer died: end.json.4711.tmp.
 _PLAIN_TMP = re.compile(r"[^.].*\.(\d+)\.tmp$")
@@ -29,7 +32,7 @@ def is_rubbish(path: Path) -> bool:
 
 def sealed_leftovers(folder: Path) -> list[Path]:
     """What is in the folder of a sealed run and can go: its contents are in blobs and in the manifest by now."""
-    found = [path for name in (layout.COLLECTED, layout.SEAL_LOCK, layout.PRE) if (path := folder / name).exists()]
+    found = [path for name in DONE_WITH if (path := folder / name).exists()]
     for path in folder.glob("*.tmp"):
         # The command has ended, so its supervisor no longer writes; labels and verdicts may be written right now.
         if path.name.startswith(".new.") or _PLAIN_TMP.match(path.name) or is_rubbish(path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..environment.compare import EnvChange
@@ -27,6 +29,8 @@ from .prepare import (
 )
 from .session import Request, Rerun, begin
 from .workspace import Workspace
+
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def replay(
         session = begin(store, request, rerun, run=run_dir.name, window=window)
         follower = Follower(store, baseline, session.run_dir, options, progress, window)
         candidate = session.execute(echo=options.echo, on_tick=follower.tick)
+        _refuse_stopped(session.received)
         difference = follower.finish(stopped=session.stop_requested)
         if candidate.exit_code is None:
             raise ReenactError("replay-lost", "how the replay ended is not known", exit_code=EXIT_NOT_REPLAYABLE)
@@ -93,6 +98,17 @@ def replay(
             progress.message(f"the workspace is kept in {target}")
         else:
             workspace.cleanup()
+
+
+def _refuse_stopped(received: Sequence[int]) -> None:
+    """A replay that somebody stopped shows nothing about the run."""
+    number = next((number for number in received if number in _STOPS), None)
+    if number is not None:
+        raise ReenactError(
+            "stopped",
+            f"the replay was stopped by {signal.Signals(number).name}: there is no verdict",
+            exit_code=128 + number,
+        )
 
 
 def _request(

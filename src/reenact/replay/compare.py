@@ -108,6 +108,11 @@ class StreamComparer:
         return self._progress.step
 
     @property
+    def exhausted(self) -> bool:
+        """True when a baseline that was cut short has nothing more to compare with."""
+        return self._ended
+
+    @property
     def steps_equal(self) -> int:
         """Optimizer steps of which everything compared was equal."""
         if self.difference is not None:
@@ -278,6 +283,11 @@ class MultiComparer:
         return first is not None and all(
             one.finished or one.difference is not None or one.step > first.step for one in self.comparers.values()
         )
+
+    @property
+    def exhausted(self) -> bool:
+        """True when baselines that were cut short have nothing more to compare with."""
+        return bool(self.comparers) and all(one.exhausted for one in self.comparers.values())
 
     @property
     def steps_equal(self) -> int:

@@ -13,6 +13,7 @@ from ..store.project import Store
 from .compare import MultiComparer
 from .difference import SAMPLED, Difference, is_joint
 from .prepare import Options, Progress
+from .runs import cut_short
 
 
 class Follower:
@@ -41,7 +42,7 @@ class Follower:
             readers,
             ranks={trace.process: trace.rank or 0 for trace in baseline.traces},
             tolerance=options.tolerance,
-            complete=all(ended.get(process, True) for process in readers),
+            complete=all(ended.get(process, True) for process in readers) and not cut_short(baseline),
         )
         self._tails: dict[str, TraceTail] = {}
 
@@ -53,12 +54,13 @@ class Follower:
             steps = (comparer.step for comparer in self._comparer.comparers.values())
             if min(steps, default=0) > self._window[1] + 1:
                 return True
-        return self._options.stop and self._comparer.settled
+        return self._options.stop and (self._comparer.settled or self._comparer.exhausted)
 
     def finish(self, stopped: bool) -> Difference | None:
         """Compare the rest; the earliest difference, or None."""
         self._poll()
-        found = self._comparer.difference if stopped else self._comparer.finish()
+        ended = not stopped or self._comparer.exhausted
+        found = self._comparer.finish() if ended else self._comparer.difference
         self._progress.update(self.steps_equal, self.total, time.monotonic() - self._began, self._wall)
         return found
 

@@ -24,6 +24,7 @@ from ..store.project import Store
 from . import recorded as rec
 from .difference import Tolerance
 from .inputs import check_inputs
+from .runs import cut_short
 from .session import INJECT
 from .workspace import Workspace, build
 
@@ -72,6 +73,13 @@ def refuse_unreplayable(baseline: Manifest) -> None:
             "redacted",
             "the record lacks secrets that a replay needs: " + "; ".join(redacted),
             fix="pass secrets in environment variables, not as arguments",
+            exit_code=EXIT_NOT_REPLAYABLE,
+        )
+    if cut_short(baseline) and not any(trace.events for trace in baseline.traces):
+        raise ReenactError(
+            "interrupted",
+            f"the run {baseline.run} was interrupted and has no trace: a replay has nothing to be compared with",
+            fix="let a run come to its end, then verify that",
             exit_code=EXIT_NOT_REPLAYABLE,
         )
     unstored = [gap.detail for gap in baseline.gaps if gap.id == "code-not-stored"]

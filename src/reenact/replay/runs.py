@@ -7,6 +7,7 @@ from typing import Any
 
 from ..record import layout
 from ..record.journal import read_journal
+from ..record.schema import Manifest
 
 TELLING = frozenset({"loader", "seed", "hazard", "schedule", "library", "rank"})
 """Journal events that bear on why two runs differ."""
@@ -18,3 +19,14 @@ def journal_events(run_dir: Path) -> tuple[dict[str, Any], ...]:
     for path in sorted((run_dir / layout.JOURNAL).glob("*.jsonl")):
         found += [event for event in read_journal(path).events if event.get("e") in TELLING]
     return tuple(found)
+
+
+def cut_short(baseline: Manifest) -> bool:
+    """True when a run was ended before its own end, so that a replay goes further than it did.
+
+    One that only reenact did not see end, while the program itself came to its end, is whole.
+    """
+    if baseline.status != "interrupted":
+        return False
+    ended = any(process.role == "main" and process.complete for process in baseline.processes)
+    return baseline.signal is not None or not ended

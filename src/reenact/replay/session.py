@@ -109,6 +109,8 @@ class Session:
     """How the command ended; None before."""
     within_line: frozenset[int] = frozenset()
     """See `Job.within_line`."""
+    received: list[int] = field(default_factory=list)
+    """Signals that arrived here while it ran."""
 
     def execute(
         self,
@@ -156,6 +158,7 @@ class Session:
         try:
             self.exit = job.wait(tick if on_tick is not None else None, interval=0.1)
             self.within_line = job.within_line
+            self.received = job.received
         finally:
             observer.finish()
         self.problems += job.problems + observer.problems

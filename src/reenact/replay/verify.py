@@ -23,7 +23,7 @@ from .compare import verdict
 from .diff import with_distance
 from .outputs import compare_outputs, outputs_agree
 from .prepare import Options, Progress
-from .runs import journal_events
+from .runs import cut_short, journal_events
 
 
 @dataclass
@@ -43,7 +43,8 @@ def verify(store: Store, run: str, options: Options, progress: Progress) -> Veri
     """
     baseline = store.manifest(run)
     replayed = replay(store, run, options, progress)
-    outputs = [] if replayed.stopped else _outputs(store, baseline, replayed.candidate, options)
+    partly = replayed.stopped or cut_short(baseline)
+    outputs = [] if partly else _outputs(store, baseline, replayed.candidate, options)
     return _conclude(store, baseline, replayed, outputs, options)
 
 
@@ -97,7 +98,8 @@ def _conclude(
         "steps": replayed.steps,
         "first_difference": with_distance(difference),
         "outputs": [output.to_dict() for output in outputs],
-        "outputs_compared": not stopped,
+        "outputs_compared": not (stopped or cut_short(baseline)),
+        "baseline_status": baseline.status,
         "exit_code": {"baseline": baseline.exit_code, "candidate": None if stopped else candidate.exit_code},
         "causes": causes,
         "differences": [dataclasses.asdict(change) for change in replayed.environment],

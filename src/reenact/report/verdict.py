@@ -24,7 +24,7 @@ def verdict_text(data: Mapping[str, Any], width: int = 80) -> Text:
 
     Args:
         data: {verdict, baseline, candidate, steps_compared, first_difference, outputs, causes, gaps}; used where they
-            are there: steps, outputs_compared, exit_code {baseline, candidate}, differences (of the environment),
+            are there: steps, outputs_compared, baseline_status, exit_code {baseline, candidate}, differences (of the environment),
             seconds {baseline, candidate}.
         width: columns.
     """
@@ -44,7 +44,10 @@ def verdict_text(data: Mapping[str, Any], width: int = 80) -> Text:
     difference.outputs(lines, data.get("outputs") or [], only=("the baseline", "the candidate"))
     if data.get("outputs_compared") is False:
         lines.heading("outputs")
-        lines.sentence("not compared: the replay was stopped at the first difference (--no-stop goes on)", indent=2)
+        why = "the replay was stopped at the first difference (--no-stop goes on)"
+        if data.get("baseline_status") == "interrupted" and not first:
+            why = "the baseline was interrupted before its own end"
+        lines.sentence(f"not compared: {why}", indent=2)
     difference.gaps(lines, data.get("gaps") or [])
     word = str(data.get("verdict") or "unknown")
     lines.blank()

@@ -56,6 +56,16 @@ class Context:
         return not self.fresh_entropy and self.a.get("run") is not None and self.b.get("replay_of") == self.a.get("run")
 
     @property
+    def traced(self) -> bool:
+        """One of the runs has training steps in its trace."""
+        return any(trace.get("steps") for side in (self.a, self.b) for trace in side.get("traces") or [])
+
+    @property
+    def outputs_differ(self) -> bool:
+        """An output that counts is not equal."""
+        return any(not one.equal and one.how != "ignored" for one in self.outputs)
+
+    @property
     def structural(self) -> bool:
         """An event is missing, extra or of another shape: rounding, threads and kernels cannot explain that."""
         return self.difference is not None and self.difference.why != "value"

@@ -21,6 +21,13 @@ def judge(context: Context) -> Cause | None:
             f"the traces are equal, and {names} differs only in what looks like dates and times",
             "leave the time out of the file, or compare without it: --ignore PATTERN",
         )
+    if not context.traced:
+        return Cause(
+            "output-only",
+            0.3,
+            f"no training step was traced, so only outputs tell, and {names} differs: {differ[0].detail}"[:300],
+            "look at what the program draws, reads and writes (generators, times, order, ids)",
+        )
     return Cause(
         "output-only",
         0.7,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..outputs import OutputResult
 from .context import Cause, Context
 from .examples import example
 
@@ -11,6 +12,8 @@ WEIGHTS = {"seed": 0.9, "rng": 0.9, "init": 0.9, "batch": 0.7, "out": 0.6, "loss
 def judge(context: Context) -> Cause | None:
     """Not where the candidate is a replay that got the recorded entropy back, nor for a generator never drawn from."""
     weight = context.weigh(WEIGHTS)
+    if context.difference is None and context.outputs_differ and not context.traced:
+        return _untraced(context)
     if context.entropy_given or not weight or context.difference is None:
         return None
     sides = [(side.get("entropy") or {}) for side in (context.a, context.b)]
@@ -36,13 +39,34 @@ def judge(context: Context) -> Cause | None:
     return Cause("unseeded-generator", weight, f"{evidence}; {context.what()}", fix)
 
 
+def _untraced(context: Context) -> Cause | None:
+    """Without a trace, outputs alone tell: what was not seeded may be all the difference."""
+    if context.entropy_given or not context.same_recipe():
+        return None
+    found = {name for side in (context.a, context.b) for name in (side.get("entropy") or {}).get("unseeded") or []}
+    # Python's own generator is there in every program; numpy's only where something asked for it.
+    named = sorted(found - {"random"}) or sorted(found)
+    if not named:
+        return None
+    return Cause(
+        "unseeded-generator",
+        0.8 if context.fresh_entropy else 0.6,
+        f"{', '.join(named)} {'was' if len(named) == 1 else 'were'} never seeded, and nothing else that went in differs",
+        f"seed {', '.join(named)} before the first draw (random_state=… in scikit-learn)",
+    )
+
+
+_DIFFERENT = OutputResult("m.npy", "m.npy", False, "tensors")
 EXAMPLES_POSITIVE = [
+    example(None, a={"entropy": {"unseeded": ["numpy"]}}, outputs=[_DIFFERENT], fresh_entropy=True),
     example("init", -1, a={"entropy": {"unseeded": ["torch"]}}, fresh_entropy=True),
     example("batch", 0, a={"run": "A", "entropy": {"unseeded": ["numpy"]}}, b={"run": "B"}),
     example("batch", 0, a={"entropy": {"draws": 2}}, fresh_entropy=True),
     example("batch", 0, a={"entropy": {"unseeded": ["random"]}}, generators=(("random", True),)),
 ]
 EXAMPLES_NEGATIVE = [
+    example(None, a={"run": "A", "entropy": {"unseeded": ["numpy"]}}, b={"replay_of": "A"}, outputs=[_DIFFERENT]),
+    example(None, a={"entropy": {"unseeded": ["numpy"]}, "traces": [{"steps": 3}]}, outputs=[_DIFFERENT]),
     example("init", -1, a={"run": "A", "entropy": {"unseeded": ["torch"]}}, b={"replay_of": "A"}),
     example("grad", 0, a={"entropy": {"unseeded": ["torch"]}}, fresh_entropy=True),
     example("init", -1, a={"entropy": {"unseeded": []}}),
