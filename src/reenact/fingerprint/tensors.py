@@ -16,6 +16,9 @@ BLOCK = 64
 FEW = 4
 """Tensors up to which copying each into place costs less than laying them end to end first."""
 
+NARROW = 8
+"""Rows up to which one thread's matrix-vector product is faster than a product and a sum, which several may share."""
+
 SHORT = 16
 """Row sums up to which Python adds them up itself."""
 
@@ -48,6 +51,7 @@ class TensorHasher:
         self._parameter = torch.nn.Parameter
         self._weights: dict[tuple[Any, int], Any] = {}
         self._int64 = torch.int64
+        self._wide = frozenset((torch.float32, torch.float64, torch.int32, torch.int64))
         self._cpu = torch.device("cpu")
         self._slices: dict[tuple[int, int], Any] = {}
         self._spare: list[_Block] = []
@@ -116,6 +120,17 @@ class TensorHasher:
         """The tensor's bytes in logical order as a 1-d int32 tensor, and how many bytes they were."""
         flat = tensor.detach() if tensor.requires_grad else tensor
         kind = type(tensor)
+        if (
+            flat.dtype in self._wide
+            and (kind is self._tensor or kind is self._parameter)
+            and flat.layout is self._strided
+            and flat.is_contiguous()
+            and not (flat.is_neg() or flat.is_nested or flat.is_meta)
+        ):
+            if flat.dim() != 1:
+                flat = flat.view(-1)
+            words = flat.view(self._int32)
+            return words, words.numel() * 4
         if (
             (kind is not self._tensor and kind is not self._parameter)
             or flat.layout is not self._strided
@@ -208,8 +223,11 @@ class TensorHasher:
     def _sum_rows(self, plan: _Plan, level: int, sums: Any) -> None:
         if plan.rest is not None:
             plan.rest.zero_()
-        plan.rows.mul_(self._weights_cpu(level, ROW))
-        self._torch.sum(plan.rows, 1, out=sums)
+        if plan.started <= NARROW:
+            self._torch.mv(plan.rows, self._weights_cpu(level, ROW), out=sums)
+        else:
+            plan.rows.mul_(self._weights_cpu(level, ROW))
+            self._torch.sum(plan.rows, 1, out=sums)
 
     def _total_pieces(self, pieces: list[Any], length: int) -> int:
         """The total of 1-d int32 tensors laid end to end, ``length`` words in all."""

@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Any
 
-from .callsite import call_site
+from .callsite import call_site, is_users
 from .given import Given
 from .journal import complain
 from .state import Probe
@@ -104,7 +104,7 @@ class Seeds:
                     args = (value, *args[1:])
                 else:
                     kwargs = dict.fromkeys(kwargs, value)
-        if _by_worker():
+        if _by_library():
             origin = "library"
         self._probe.journal.write(
             "seed", lib=self._lib, fn=fn, value=plain(value), site=call_site(), origin=origin, n=n
@@ -117,14 +117,15 @@ class Seeds:
         return -1 if training is None else int(training.step_now())
 
 
-def _by_worker() -> bool:
-    """True when torch itself is seeding a DataLoader worker."""
+def _by_library() -> bool:
+    """True when a library seeds for itself: while it is being imported, or torch a DataLoader worker."""
     frame: Any = sys._getframe(1)
-    for _ in range(8):
-        if frame is None:
-            return False
-        if frame.f_code.co_filename.endswith(_WORKER):
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.endswith(_WORKER) or name.startswith("<frozen importlib"):
             return True
+        if is_users(name):
+            return False
         frame = frame.f_back
     return False
 

@@ -39,6 +39,8 @@ def summarise_entropy(run_dir: Path, start: Start, journals: dict[str, list[dict
                     origin=str(event.get("origin", "code")),
                     process=process,
                 )
+                if seed.origin == "library":
+                    continue  # a library's own, while it is imported or of a DataLoader's worker: it is in the journal
                 seeds.append(seed)
                 if seed.origin == "code":
                     seeded.add(seed.lib)
