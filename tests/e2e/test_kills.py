@@ -37,13 +37,13 @@ Path('last.txt').write_text('done')
 class Process:
     """One `reenact` command that may be killed, with what it started."""
 
-    def __init__(self, project: Path, *words: str) -> None:
+    def __init__(self, project: Path, *words: str, env: dict[str, str | None] | None = None) -> None:
         self.project = project
         before = set(unsealed_or_new(project))
         self.child = subprocess.Popen(
             [*COMMAND, *words],
             cwd=project,
-            env=environment(),
+            env=environment(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -313,6 +313,22 @@ def test_verify_that_is_stopped_gives_no_verdict(project: Path, number: int) -> 
     assert process.child.wait(timeout=60) == 128 + number
     assert listed(project)[baseline]["verdicts"] == []
     assert list((project / ".reenact" / "tmp").iterdir()) == []
+
+
+def test_replay_dies_with_reenact(project: Path) -> None:
+    # Only a secret variable comes from the environment of the replay.
+    (project / "script.py").write_text(
+        "import os, time\ntime.sleep(60 if os.environ['API_TOKEN'] == 'sleep-for-long' else 0)\nopen('o', 'w').write('x')\n"
+    )
+    assert reenact("run", "script.py", cwd=project, env={"API_TOKEN": "do-not-sleep"}).returncode == 0
+    process = Process(project, "verify", "last", env={"API_TOKEN": "sleep-for-long"})
+    while process.script is None:
+        assert process.child.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.kill("reenact")
+    process.end()
+    assert_no_rubbish(project)
 
 
 def test_run_that_was_killed_early_cannot_be_verified(project: Path) -> None:

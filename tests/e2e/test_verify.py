@@ -155,3 +155,18 @@ def test_already_tried_and_once(project: Path) -> None:
     (project / "train.py").write_text("print(1)\n")
     changed = reenact("run", "--json", "--once", "train.py", cwd=project)
     assert last_json(changed.stdout)["run"] != first["run"]
+
+
+def test_files_that_were_only_looked_for_are_there_again(project: Path) -> None:
+    (project / "data").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (project / "data" / name).write_text(name)
+    (project / "flag").touch()
+    (project / "train.py").write_text(
+        "import os\n"
+        "assert os.path.exists('data/b.txt') and os.path.exists('flag') and not os.path.exists('o.txt')\n"
+        "open('o.txt', 'w').write(open('data/a.txt').read())\n"
+    )
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    done = reenact("verify", "last", "--json", cwd=project)
+    assert last_json(done.stdout)["verdict"] == "identical", done.stderr

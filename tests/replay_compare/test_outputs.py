@@ -390,6 +390,13 @@ def test_pdf_dates_do_not_count(files):
     assert not files("x.pdf", pdf % (b"01", b"01", b"01", b"z"), pdf % (b"01", b"01", b"01", b"y")).equal
 
 
+def test_svg_date_does_not_count(files):
+    svg = b"<svg><metadata><dc:date>%b</dc:date></metadata><path d='%b'/></svg>"
+    found = files("x.svg", svg % (b"2026-01-01T10:00:00", b"M0"), svg % (b"2026-01-02T11:00:00", b"M0"))
+    assert (found.equal, found.how) == (True, "dates-masked")
+    assert not files("x.svg", svg % (b"2026-01-01T10:00:00", b"M0"), svg % (b"2026-01-01T10:00:00", b"M1")).equal
+
+
 def test_text(files):
     found = files("x.csv", b"a,b\n1,2\n", b"a,b\n1,3\n")
     assert not found.equal and "line 2: '1,2' became '1,3'" in found.detail

@@ -15,10 +15,14 @@ from . import layout
 from .command import main_script
 from .contents import Contents, InputState, Stat
 from .journal import JournalTail
+from .meanwhile import written_meanwhile
 from .places import Places, is_bytecode, is_under, source_of
 from .protocols import Blobs, Hasher, View
 from .scan import Scan, changed_files, scan_tree
 from .schema import CodeFile, Gap, InputFile, Listing, OutputFile, load_start
+
+NEIGHBOURS = 1_000
+"""Files beside an input whose names are kept; of a larger folder none."""
 
 
 @dataclass
@@ -68,6 +72,7 @@ class Collector:
         temporary: list[str] = []
         self._started_ns = 0
         self._script: str | None = None
+        self._cwd = self.root
         try:
             start = load_start(self.run_dir / layout.START)
         except ReenactError:
@@ -76,6 +81,7 @@ class Collector:
             temporary = [start.env[name] for name in ("TMPDIR", "TEMP", "TMP") if start.env.get(name)]
             self._started_ns = int(_seconds(start.started) * 1e9)
             self._script = main_script(start)
+            self._cwd = os.path.normpath(start.cwd)
         self.places = Places(self.root, private, temporary)
         self._contents = Contents(self.run_dir, self.places, blobs, hasher, view)
         self._tails: dict[str, JournalTail] = {}
@@ -146,14 +152,21 @@ class Collector:
                 result.inputs.append(kept)
         for path, entries in self._listings.items():
             result.listings.append(Listing(self.places.relative(path), entries))
+        if before is not None:
+            result.listings += self._neighbours(before)
         candidates = dict(self._written)
         if before is not None:
             after = self._scan()
             if before.truncated or after.truncated:
                 detail = f"more than {len(before.files if before.truncated else after.files)} files below the root"
                 result.gaps.append(Gap("tree-scan-truncated", detail))
-            for path in changed_files(before, after):
-                candidates.setdefault(path, "scan")
+            unseen = [path for path in changed_files(before, after) if path not in candidates]
+            others = written_meanwhile(self.run_dir.absolute(), self._started_ns / 1e9) if unseen else set()
+            for path in unseen:
+                # A program seldom writes its own source; people do, while it runs.
+                if path in others or (path in before.files and source_of(path) is not None):
+                    continue
+                candidates[path] = "scan"
                 self._existed.setdefault(path, path in before.files)
         for path in sorted(candidates):
             if before is not None and self.places.in_root(path) and not before.truncated:
@@ -183,6 +196,25 @@ class Collector:
         for kind in (result.code, result.inputs, result.listings):
             kind.sort(key=lambda entry: entry.path)
         return result
+
+    def _neighbours(self, before: Scan) -> list[Listing]:
+        """What lay beside the inputs, and in the working directory: programs look whether files are there.
+
+        Asking for a file's existence raises no event, so that a replay could not know of it otherwise.
+        """
+        folders = {os.path.dirname(state.path) for state in self._inputs.values() if not state.code}
+        folders.add(self._cwd)
+        wanted = {folder for folder in folders if self.places.in_root(folder) and folder not in self._listings}
+        names: dict[str, list[str]] = {}
+        for path in before.files:
+            folder, name = os.path.split(path)
+            if folder in wanted:
+                names.setdefault(folder, []).append(name)
+        return [
+            Listing(self.places.relative(folder), sorted(entries))
+            for folder, entries in sorted(names.items())
+            if len(entries) <= NEIGHBOURS
+        ]
 
     def _there(self, path: str) -> bool:
         return os.path.isfile(self._contents.place(path))

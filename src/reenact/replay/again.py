@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..environment.compare import EnvChange
@@ -30,6 +31,7 @@ from .prepare import (
 from .session import Request, Rerun, begin
 from .workspace import Workspace
 
+_PR_SET_PDEATHSIG = 1
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -111,6 +113,22 @@ def _refuse_stopped(received: Sequence[int]) -> None:
         )
 
 
+def _mortal(pre_exec: Callable[[], None] | None) -> Callable[[], None] | None:
+    """``pre_exec``, and then: when this process dies, so does the replay, which nobody would see end (Linux)."""
+    try:
+        prctl = ctypes.PyDLL(None).prctl
+    except (OSError, AttributeError):
+        return pre_exec
+
+    def prepare() -> None:
+        if pre_exec is not None:
+            pre_exec()
+        # Last, since a change of credentials clears it.
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+    return prepare
+
+
 def _request(
     store: Store,
     baseline: Manifest,
@@ -137,7 +155,7 @@ def _request(
         journals=None if options.fresh_entropy else store.run_dir(baseline.run) / layout.JOURNAL,
         hash_seed=None if options.fresh_entropy else baseline.entropy.hash_seed,
         start_cwd=workspace.start_cwd,
-        pre_exec=workspace.pre_exec,
+        pre_exec=_mortal(workspace.pre_exec),
         place=workspace.map_path,
         tree=workspace.tree,
     )

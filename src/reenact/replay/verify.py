@@ -56,6 +56,7 @@ def _outputs(store: Store, baseline: Manifest, candidate: Manifest, options: Opt
         store.blobs.path,
         options.ignore,
         options.tolerance,
+        watched=bool(baseline.processes),
     )
 
 

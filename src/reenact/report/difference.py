@@ -103,6 +103,8 @@ def outputs(lines: Lines, found: Sequence[Mapping[str, Any]], *, only: tuple[str
             lines.add(marks.equal(True), f" {count(many, 'file')} equal", (f"  {_how(how, only)}", LABEL), indent=2)
     for one in passed:
         lines.add(("- ", LABEL), plain(one.get("path")), ("  ignored", LABEL), indent=2)
+        if one.get("detail"):
+            lines.sentence(plain(one["detail"]), indent=4)
 
 
 def gaps(lines: Lines, found: Sequence[Any]) -> None:

@@ -28,6 +28,7 @@ KINDS: tuple[Kind, ...] = (
     archives.ZIP,
     documents.PNG,
     documents.PDF,
+    documents.SVG,
     text.KIND,
 )
 """Tried in this order; a kind that cannot read a file passes it on to the next."""
@@ -69,14 +70,17 @@ def compare_outputs(
     open_candidate: Callable[[str], Path],
     ignore: Sequence[str] = (),
     tolerance: Tolerance | None = None,
+    watched: bool = False,
 ) -> list[OutputResult]:
     """Match and compare the outputs of two runs.
 
     Args:
-        baseline, candidate: ``{path, digest, size}`` of each output.
+        baseline, candidate: ``{path, digest, size, how}`` of each output.
         open_baseline, open_candidate: give a file with the content of a digest; OSError when it is gone.
         ignore: glob patterns on the path, its last part, or a folder of it; told as ``ignored`` and not compared.
         tolerance: compare numbers by value where the kind of file allows it.
+        watched: the probe was in the baseline. A file of it that was only found by comparing the project before and
+            after, and that the candidate did not write, is then taken for somebody else's and ``ignored``.
     """
     left = {item["path"]: item for item in baseline}
     right = {item["path"]: item for item in candidate}
@@ -100,7 +104,10 @@ def compare_outputs(
         results.append(OutputResult(path, other, found.equal, found.how, detail))
     for path in gone:
         how = "ignored" if ignored(path, ignore) else "only-in-baseline"
-        results.append(OutputResult(path, None, False, how, "the candidate did not write it"))
+        detail = "the candidate did not write it"
+        if watched and left[path].get("how") == "scan":
+            how, detail = "ignored", "it changed while the baseline ran; nothing saw the baseline write it"
+        results.append(OutputResult(path, None, False, how, detail))
     for path in new:
         how = "ignored" if ignored(path, ignore) else "only-in-candidate"
         results.append(OutputResult(path, path, False, how, "the baseline did not write it"))
