@@ -127,8 +127,9 @@ class TensorHasher:
             and flat.is_contiguous()
             and not (flat.is_neg() or flat.is_nested or flat.is_meta)
         ):
-            if flat.dim() != 1:
-                flat = flat.view(-1)
+            if flat.dim() != 1 or flat.numel() == 1:
+                # Not view: a tensor of one element may have any stride, and still counts as contiguous.
+                flat = flat.as_strided((flat.numel(),), (1,))
             words = flat.view(self._int32)
             return words, words.numel() * 4
         if (
@@ -144,8 +145,8 @@ class TensorHasher:
             raise Unhashable("a meta tensor has no data")
         if not flat.is_contiguous():
             flat = flat.contiguous()
-        if flat.dim() != 1:
-            flat = flat.view(-1)
+        if flat.dim() != 1 or flat.numel() == 1:
+            flat = flat.as_strided((flat.numel(),), (1,))
         size = flat.element_size()
         nbytes = flat.numel() * size
         if size == 4 or size == 8:
