@@ -110,8 +110,12 @@ def paired(a: Callable[[], float], b: Callable[[], float], pairs: int, warm: boo
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of every measured process: this interpreter first on PATH, and nothing of reenact's own."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("REENACT_")}
+    """The environment of every measured process: this interpreter first on PATH, nothing of reenact's own.
+
+    Byte code is kept, as it is where a package is installed: compiling on every start would measure the compiler.
+    """
+    left = ("REENACT_", "PYTHONDONTWRITEBYTECODE")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(left)}
     env["PATH"] = f"{BIN}{os.pathsep}{env.get('PATH', '')}"
     env.update(more)
     return env

@@ -114,8 +114,9 @@ class TestReference:
 class TestDamage:
     def test_corrupt_journal_line(self, project: Path) -> None:
         (project / "script.py").write_text(
-            "import glob\nfrom pathlib import Path\n"
-            "journal = sorted(glob.glob('.reenact/runs/*/journal/rank0.jsonl'))[-1]\n"
+            "from pathlib import Path\n"
+            "run, = (run for run in Path('.reenact/runs').iterdir() if not (run / 'manifest.json').exists())\n"
+            "journal = run / 'journal' / 'rank0.jsonl'\n"
             "with open(journal, 'ab') as file: file.write(b'{\"e\":\\xff nonsense\\n')\n"
             "Path('out.txt').write_text('x')\n"
         )

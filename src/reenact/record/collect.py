@@ -211,7 +211,7 @@ class Collector:
             if folder in wanted:
                 names.setdefault(folder, []).append(name)
         return [
-            Listing(self.places.relative(folder), sorted(entries))
+            Listing(self.places.relative(folder), sorted(entries), beside=True)
             for folder, entries in sorted(names.items())
             if len(entries) <= NEIGHBOURS
         ]

@@ -137,6 +137,7 @@ class InputFile(Struct, frozen=True):
 class Listing(Struct, frozen=True):
     path: str
     entries: list[str]
+    beside: bool = False
 
 
 class OutputFile(Struct, frozen=True):

@@ -223,7 +223,11 @@ def _inputs(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change]:
     for path in sorted(new):
         yield Change("input", path, None, new[path] or "read", "only the candidate read it")
     listed, others = (
-        {_relative(item["path"], side): item.get("entries") or [] for item in side.get("listings") or []}
+        {
+            _relative(item["path"], side): item.get("entries") or []
+            for item in side.get("listings") or []
+            if not item.get("beside")
+        }
         for side in (a, b)
     )
     for path in sorted(listed.keys() & others.keys()):
