@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 
 from ..errors import ReenactError
 from ..record.schema import Manifest, Trace
-from ..record.trace import TraceReader
+from ..record.trace import Event, TraceReader
 from ..store.project import Store
 from .causes import Context, rank
 from .changes import diff_manifests
@@ -51,7 +52,7 @@ def diff(
     first, second = msgspec.to_builtins(left), msgspec.to_builtins(right)
     changes = diff_manifests(first, second, lambda digest: store.blobs.path(digest).read_bytes())
     difference = _first(store, left, right, tolerance)
-    if difference is not None and difference.possibly and progress is not None and closer is not False:
+    if difference is not None and progress is not None and closer is not False and _is_vague(difference):
         difference = _closer(store, left, right, difference, closer is True, progress)
     outputs = compare_outputs(
         first["outputs"], second["outputs"], store.blobs.path, store.blobs.path, tuple(ignore), tolerance
@@ -116,9 +117,44 @@ def _first(store: Store, left: Manifest, right: Manifest, tolerance: Tolerance |
             baseline_complete=ended_left.get(process, True),
             candidate_complete=ended_right.get(process, True),
         )
+        if difference is not None and _is_joint(difference) and trace is not None and other is not None:
+            difference = _named(
+                difference, _reader(store.run_dir(left.run), trace), _reader(store.run_dir(right.run), other)
+            )
         if difference is not None:
             found.append(difference)
     return min(found, key=lambda one: (one.step, one.order, one.process), default=None)
+
+
+def _is_joint(difference: Difference) -> bool:
+    """True where the gradients or parameters of a step differ as a whole, and no tensor is named."""
+    return difference.kind in ("grad", "param") and difference.dtype is None
+
+
+def _is_vague(difference: Difference) -> bool:
+    return bool(difference.possibly) or _is_joint(difference)
+
+
+def _named(difference: Difference, left: TraceReader, right: TraceReader) -> Difference:
+    """The first tensor that differs in that step, where the last step was sampled tensor by tensor too."""
+
+    def single(reader: TraceReader) -> dict[str, Event]:
+        same = (one for one in reader if one.step == difference.step and one.kind_name == difference.kind)
+        return {one.name: one for one in same if one.dtype is not None}
+
+    others = single(right)
+    for name, one in single(left).items():
+        other = others.get(name)
+        if other is not None and other.value != one.value:
+            return dataclasses.replace(
+                difference,
+                name=name,
+                dtype=one.dtype,
+                shape=one.shape,
+                baseline_value=one.value,
+                candidate_value=other.value,
+            )
+    return difference
 
 
 _none = Trace(process="", rank=None, path="", digest="", events=0, steps=0, core="")
