@@ -16,6 +16,9 @@ from .arrays import fingerprint_array
 
 MAX_DEPTH = 64
 
+MAX_ITEMS = 500_000
+"""Items of containers that are looked at in one value: about a second. What is beyond counts by its number, and is told."""
+
 
 class ValueHasher:
     """Hashes nested values.
@@ -30,6 +33,7 @@ class ValueHasher:
     def __init__(self, tensor: Any = None) -> None:
         self._tensor = tensor
         self.opaque: set[str] = set()
+        self._left = MAX_ITEMS
 
     def fingerprint(self, value: Any) -> int:
         """64-bit fingerprint of a nested value."""
@@ -60,6 +64,14 @@ class ValueHasher:
             self._feed_object(put, value, depth + 1, seen)
             seen.discard(id(value))
 
+    def _afford(self, items: int) -> bool:
+        """False once so many items have been looked at that more would hold the program up."""
+        if items > self._left:
+            self.opaque.add(f"more than {MAX_ITEMS:,} items")
+            return False
+        self._left -= items
+        return True
+
     def _feed_object(self, put: Any, value: Any, depth: int, seen: set[int]) -> None:
         torch = sys.modules.get("torch")
         np = sys.modules.get("numpy")
@@ -72,6 +84,8 @@ class ValueHasher:
         elif np is not None and isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
             put(f"a{value.dtype.str}{tuple(value.shape)}:".encode())
             put(fingerprint_array(np.asarray(value), np).to_bytes(8, "little"))
+        elif hasattr(value, "__len__") and not self._afford(len(value)):
+            put(b"L%d:" % len(value))
         elif isinstance(value, dict) or (hasattr(value, "keys") and hasattr(value, "items")):
             put(b"d%d:" % len(value))
             for key, item in value.items():

@@ -28,7 +28,8 @@ class FileWatch:
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._pid = probe.pid
-        self._read: set[str] = set()
+        # Hashes of paths, not paths: a data set may have millions of files.
+        self._read: set[int] = set()
         self._written: set[str] = set()
         self._listed: set[str] = set()
         self._busy: set[int] = set()
@@ -86,7 +87,7 @@ class FileWatch:
 
     def _opened(self, path: Any, mode: Any, flags: Any) -> None:
         flags = flags if isinstance(flags, int) else 0
-        if not flags & _WRITING and isinstance(path, str) and path in self._read:
+        if not flags & _WRITING and isinstance(path, str) and hash(path) in self._read:
             return
         full = self._absolute(path)
         if full is None:
@@ -99,7 +100,7 @@ class FileWatch:
             flags |= os.O_RDWR
         raw = os.fsdecode(path)
         if not flags & _WRITING:
-            self._read.add(raw)
+            self._read.add(hash(raw))
             self.reading(full, "audit", raw)
         elif flags & os.O_APPEND:
             self.writing(full, "a", "audit", raw)
@@ -118,7 +119,7 @@ class FileWatch:
         """
         if full in self._written:
             return
-        self._read.add(full)
+        self._read.add(hash(full))
         state = _state(full)
         if state is not None:
             self._note("r", full, state, via, raw)
@@ -129,7 +130,7 @@ class FileWatch:
             return
         state = _state(full)
         fields = {}
-        if state is not None and (op != "w" or full in self._read):
+        if state is not None and (op != "w" or hash(full) in self._read):
             fields["pre"] = self._keep(full)
         if not os.path.exists(full) or state is not None:
             self._written.add(full)
@@ -166,14 +167,14 @@ class FileWatch:
         a, b = self._absolute(source), self._absolute(target)
         if a is None or b is None:
             return
-        pre = {"pre": self._keep(b)} if b in self._read and _state(b) is not None else {}
+        pre = {"pre": self._keep(b)} if hash(b) in self._read and _state(b) is not None else {}
         self._written.add(b)
         self._probe.journal.write("file", op="rename", path=a, to=b, st=_state(a), via="audit", **pre)
 
     def _removed(self, path: Any, *_: Any) -> None:
         full = self._absolute(path)
         if full is not None:
-            pre = {"pre": self._keep(full)} if full in self._read and _state(full) is not None else {}
+            pre = {"pre": self._keep(full)} if hash(full) in self._read and _state(full) is not None else {}
             self._written.discard(full)
             self._probe.journal.write("file", op="remove", path=full, st=_state(full), via="audit", **pre)
 

@@ -15,6 +15,10 @@ from typing import Any
 from .. import knobs
 
 
+GAPS = 50
+"""Gaps of one kind that are told one by one."""
+
+
 class Journal:
     """Append-only writer of one process's journal; opened at the first event.
 
@@ -32,6 +36,7 @@ class Journal:
         self._lock = RLock()
         self._start = time.monotonic()
         self._gaps: set[str] = set()
+        self._gap_counts: dict[str, int] = {}
         self.silent = True
         """Nothing has been written yet."""
         self.before_first: Any = None
@@ -55,11 +60,19 @@ class Journal:
             complain("journal", problem)
 
     def gap(self, id: str, detail: str, replay: bool = False) -> None:
-        """Notes something that the record misses; the same words are written once."""
+        """Notes something that the record misses; the same words are written once, and of one kind at most GAPS."""
         key = f"{id}\0{detail}"
-        if key not in self._gaps:
-            self._gaps.add(key)
+        if key in self._gaps:
+            return
+        self._gaps.add(key)
+        count = self._gap_counts.get(id, 0) + 1
+        self._gap_counts[id] = count
+        if count < GAPS:
             self.write("gap", id=id, detail=detail, replay=replay)
+        elif count == GAPS:
+            self.write("gap", id=id, detail="and more of these, which are not told one by one", replay=replay)
+        else:
+            self._gaps.discard(key)
 
     def _open(self) -> None:
         folder = os.path.join(self.folder, "journal")
@@ -73,6 +86,7 @@ class Journal:
             os.close(self._fd)
         self._fd = -1
         self._gaps = set()
+        self._gap_counts = {}
         self.silent = True
         self._start = time.monotonic()
         self.process = process

@@ -28,6 +28,9 @@ EVALUATIONS = 16
 DEVICE_RATE = 4e11
 """Bytes a second that an accelerator fingerprints, at least."""
 
+OPTIMIZERS = 16
+"""Optimizers whose last step is sampled when they are collected; a program that makes one in every round has many."""
+
 WARM = 4
 """Steps left out when the time of a step is measured."""
 
@@ -251,7 +254,7 @@ class Training:
 
     def _is_loaded(self, tensor: Any) -> bool:
         """True when the loader's batch of this step holds the same tensor: no need to write it twice."""
-        for seen in self._loaded:
+        for seen in self._loaded:  # noqa: SIM110  a generator costs more than the loop, at every step
             if seen.same(tensor):
                 return True
         return False
@@ -262,7 +265,7 @@ class Training:
         entry = self._seen_models.get(key)
         if entry is None or entry[0]() is not module:
             trains = next(iter(module.parameters()), None) is not None
-            entry = self._seen_models[key] = [weakref.ref(module), trains, False]
+            entry = self._seen_models[key] = [weakref.ref(module, _forget(self._seen_models, key)), trains, False]
         if entry[1] and training and not entry[2]:
             entry[2] = True
             self._born(module)
@@ -272,8 +275,9 @@ class Training:
         """Fingerprints a model's parameters and buffers before its first step."""
         found = []
         for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-            if id(tensor) not in self._names or self._names[id(tensor)][0]() is not tensor:
-                self._names[id(tensor)] = (weakref.ref(tensor), name)
+            key = id(tensor)
+            if key not in self._names or self._names[key][0]() is not tensor:
+                self._names[key] = (weakref.ref(tensor, _forget(self._names, key)), name)
             if not self._uninitialized(tensor):
                 found.append((name, tensor))
         self._emit(INIT, "", found, -1 if self.steps == 0 else self.steps, True)
@@ -367,7 +371,9 @@ class Training:
         last = self._last_step.pop(key, None)
         sampled = [one for one in self._unused if one[0]() is optimizer and one[2] & when.WHOLE]
         self._unused = [one for one in self._unused if one[0]() is not optimizer]
-        if last is None or self._last_whole.pop(key, None) == last:
+        self._optimizers.pop(key, None)
+        self._hyper.pop(key, None)
+        if last is None or self._last_whole.pop(key, None) == last or len(self._finals) >= OPTIMIZERS:
             return
         groups = optimizer.param_groups
         found = [(PARAM, name, param) for name, param in self._parameters(groups)]
@@ -411,6 +417,17 @@ class _Seen:
         if tensor is not self._reference() and (self._reference() is None or tensor.data_ptr() != self._pointer):
             return False
         return tensor.numel() == self._numel and _version(tensor) == self._version and tensor.is_contiguous()
+
+
+def _forget(table: dict[int, Any], key: int) -> Any:
+    """A weakref callback that takes an object out of a table, so that it does not grow over a long run."""
+
+    def gone(reference: Any) -> None:
+        entry = table.get(key)
+        if entry is not None and entry[0] is reference:
+            del table[key]
+
+    return gone
 
 
 def _version(tensor: Any) -> int:

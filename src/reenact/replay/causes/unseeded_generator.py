@@ -27,6 +27,9 @@ def judge(context: Context) -> Cause | None:
         if "torch" not in libraries and not any(drawn.get(name) for name in libraries):
             # Every program that imports torch has these generators; that one was drawn from is not known.
             weight *= 0.4
+        elif context.fresh_entropy and drawn.get("torch") is not False:
+            # What trains with torch draws from torch: its weights, its batches.
+            weight = max(weight, 0.7)
         sure = [name for name in libraries if drawn.get(name)] or libraries
         evidence = f"{', '.join(sure)} {'was' if len(sure) == 1 else 'were'} never seeded"
         fix = f"seed {', '.join(sure)} before the first draw"
@@ -61,6 +64,7 @@ EXAMPLES_POSITIVE = [
     example(None, a={"entropy": {"unseeded": ["numpy"]}}, outputs=[_DIFFERENT], fresh_entropy=True),
     example("init", -1, a={"entropy": {"unseeded": ["torch"]}}, fresh_entropy=True),
     example("batch", 0, a={"run": "A", "entropy": {"unseeded": ["numpy"]}}, b={"run": "B"}),
+    example("loss", 0, a={"entropy": {"unseeded": ["torch"]}}, fresh_entropy=True),
     example("batch", 0, a={"entropy": {"draws": 2}}, fresh_entropy=True),
     example("batch", 0, a={"entropy": {"unseeded": ["random"]}}, generators=(("random", True),)),
 ]

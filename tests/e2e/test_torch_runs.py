@@ -1,0 +1,84 @@
+"""Runs of torch programs as people start them: several ranks, deterministic algorithms, manual updates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from endtoend import last_json, reenact
+
+RANKS = """
+import torch
+import torch.distributed as dist
+from torch import nn
+
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+torch.manual_seed(0)
+model = nn.parallel.DistributedDataParallel(nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+generator = torch.Generator().manual_seed(rank)
+for step in range(10):
+    loss = model(torch.randn(16, 8, generator=generator)).pow(2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+if rank == 0:
+    torch.save(model.module.state_dict(), "w.pt")
+dist.destroy_process_group()
+"""
+
+
+def test_ranks_of_torchrun_are_traced_and_verified(project: Path) -> None:
+    (project / "train.py").write_text(RANKS)
+    command = ("--", "torchrun", "--standalone", "--nproc-per-node", "2", "train.py")
+    ran = reenact("run", "--json", *command, cwd=project, env={"OMP_NUM_THREADS": "1"}, timeout=180)
+    assert ran.returncode == 0, ran.stderr
+    manifest = json.loads(reenact("show", "last", "--json", cwd=project).stdout)
+    assert [(trace["process"], trace["rank"], trace["steps"]) for trace in manifest["traces"]] == [
+        ("rank0", 0, 10),
+        ("rank1", 1, 10),
+    ]
+    done = reenact("verify", "last", "--json", cwd=project, timeout=180)
+    assert last_json(done.stdout)["verdict"] == "identical", done.stdout + done.stderr
+
+
+def test_deterministic_asks_torch(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import os, torch\n"
+        "print(torch.are_deterministic_algorithms_enabled(), os.environ.get('CUBLAS_WORKSPACE_CONFIG'))\n"
+    )
+    assert reenact("run", "train.py", cwd=project).stdout == "False None\n"
+    assert reenact("run", "--deterministic", "train.py", cwd=project).stdout == "True :4096:8\n"
+
+
+MANUAL = """
+import torch
+
+w = torch.zeros(3, requires_grad=True)
+for step in range(20):
+    x = torch.randn(8, 3)
+    loss = ((x @ w) - x.sum(1)).pow(2).mean()
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.1 * w.grad
+        w.grad = None
+torch.save(w, "w.pt")
+"""
+
+
+def test_updates_by_hand_count_as_steps_and_unseeded_torch_verifies(project: Path) -> None:
+    (project / "train.py").write_text(MANUAL)
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    found = last_json(reenact("verify", "last", "--json", cwd=project, timeout=120).stdout)
+    assert (found["verdict"], found["steps_compared"]) == ("identical", 20)
+    fresh = last_json(reenact("verify", "last", "--fresh-entropy", "--json", cwd=project, timeout=120).stdout)
+    assert fresh["verdict"] == "diverged"
+    assert fresh["causes"][0]["id"] == "unseeded-generator"
+
+
+@pytest.mark.parametrize("text", ["import torch\nprint(1)\n"])
+def test_importing_torch_alone_leaves_a_complete_record(project: Path, text: str) -> None:
+    (project / "train.py").write_text(text)
+    assert last_json(reenact("run", "--json", "train.py", cwd=project).stdout)["complete"] is True
