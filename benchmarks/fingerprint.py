@@ -1,6 +1,6 @@
 """Throughput of fingerprints against a copy of the same memory, and what a tiny tensor costs.
 
-    python benchmarks/fingerprint.py
+python benchmarks/fingerprint.py
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def rows(quick: bool = False) -> list[Row]:
         ):
             rounds = 1 if size > 64 << 20 else 3
             pairs = paired(
-                lambda copy=copy: best(copy, calls, rounds), lambda hashing=hashing: best(hashing, calls, rounds), count
+                lambda f=copy, n=calls, r=rounds: best(f, n, r),
+                lambda f=hashing, n=calls, r=rounds: best(f, n, r),
+                count,
             )
             found.append(_row(f"fingerprint {name} {label}", pairs, size))
     for shape in ((), (64,), (64, 10)):
@@ -59,7 +61,9 @@ def rows(quick: bool = False) -> list[Row]:
         low, high = quartiles(times)
         middle = sorted(times)[3]
         label = "x".join(map(str, shape)) or "scalar"
-        found.append(Row(f"fingerprint {label}", f"{middle:.1f} us [{low:.1f}, {high:.1f}]", middle, None, "us", "a call"))
+        found.append(
+            Row(f"fingerprint {label}", f"{middle:.1f} us [{low:.1f}, {high:.1f}]", middle, None, "us", "a call")
+        )
     return found
 
 

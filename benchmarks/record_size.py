@@ -1,6 +1,6 @@
 """Bytes of the record of a 10,000-step run, by kind; blobs apart, which are the content of files and not the record's text.
 
-    python benchmarks/record_size.py
+python benchmarks/record_size.py
 """
 
 from __future__ import annotations
@@ -30,16 +30,26 @@ def measure(data: str, model: str = "cnn") -> list[Row]:
     """The row of one way to feed the loop."""
     with project() as folder:
         shutil.copy(WORKLOADS / "train.py", folder)
-        words = ["--model", model, "--data", data, "--batch", "1", "--batches", "1000", "--steps", str(STEPS)]
+        words = [
+            "--model",
+            model,
+            "--data",
+            data,
+            "--batch",
+            "1",
+            "--batches",
+            "1000",
+            "--brief",
+            "--steps",
+            str(STEPS),
+        ]
         run(reenact("run", "--quiet", sys.executable, "train.py", *words), folder)
         (record,) = (folder / ".reenact" / "runs").iterdir()
         kinds = sizes(record)
         blobs = sum(p.stat().st_size for p in (folder / ".reenact" / "blobs").rglob("*") if p.is_file())
-    # The workload prints the time of every step, which is its own output and not the record's doing.
-    log = kinds.pop("log.txt", 0)
     total = sum(kinds.values())
     shown = ", ".join(f"{kind} {size:,}" for kind, size in kinds.items())
-    note = f"{shown}; blobs {blobs:,}; left out: log.txt {log:,} (what the workload prints)"
+    note = f"{shown}; blobs {blobs:,}"
     return [Row(f"record of {STEPS:,} steps, {data}", f"{total:,} B", total, BUDGET, "B", note)]
 
 

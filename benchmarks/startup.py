@@ -39,7 +39,9 @@ def rows(quick: bool = False) -> list[Row]:
         (folder / "app.py").write_text(HYDRA_APP)
         bare = timer([sys.executable, "-c", "pass"], folder)
         version = paired(bare, timer(reenact("--version"), folder), pairs)
-        found.append(Row("startup reenact --version", str(version), version.ratio, 4, "x", _note(version, "python -c pass")))
+        found.append(
+            Row("startup reenact --version", str(version), version.ratio, 4, "x", _note(version, "python -c pass"))
+        )
         script = timer([sys.executable, "empty.py"], folder)
         recorded = timer(reenact("run", "--quiet", sys.executable, "empty.py"), folder)
         run = paired(script, recorded, pairs)

@@ -95,11 +95,15 @@ def _rows(case: Case, walls: Pairs, bare: list[dict], recorded: list[dict]) -> l
     first = statistics.median(_typical(r["steps"][:16]) for r in recorded) - step
     later = statistics.median(_typical(r["steps"][16:]) for r in recorded) - step
     where = f"{case.steps} steps of {step * 1e3:.2f} ms, {case.data}"
-    note = f"{where}; CPU {cpu}; +{added * 1e6:.0f} us a step (first 16: +{first * 1e6:.0f}, typical: +{later * 1e6:.0f})"
+    note = (
+        f"{where}; CPU {cpu}; {added * 1e6:+.0f} us a step (first 16: {first * 1e6:+.0f}, typical: {later * 1e6:+.0f})"
+    )
     rows = [Row(f"steps {case.name}", str(walls), walls.ratio, case.budget, "x", note)]
     if case.model == "transformer":
         # Too few steps to spread the cost of the first 16, sampled whole; so the later ones for themselves.
-        tails = Pairs(tuple(_typical(r["steps"][16:]) for r in bare), tuple(_typical(r["steps"][16:]) for r in recorded))
+        tails = Pairs(
+            tuple(_typical(r["steps"][16:]) for r in bare), tuple(_typical(r["steps"][16:]) for r in recorded)
+        )
         rows[0] = Row(f"steps {case.name}, first 16 and all", str(walls), walls.ratio, None, "x", note)
         more = "median of the steps after the 16th; a sampled one comes every stride, which is chosen for 0.4 %"
         rows.append(Row(f"steps {case.name}, later", str(tails), tails.ratio, case.budget, "x", more))
@@ -120,13 +124,17 @@ def profile(case: Case, threads: int) -> str:
         words[steps] = "1100"
         report = reported(run(reenact("run", "--quiet", sys.executable, "profiled.py", *words), folder)[1])
     step = statistics.median(report["steps"]) * 1e6
-    lines = [f"{case.name}: {step:.0f} us a step, typically; a clock costs about 0.3 us; indented rows lie within others"]
+    lines = [
+        f"{case.name}: {step:.0f} us a step, typically; a clock costs about 0.3 us; indented rows lie within others"
+    ]
     lines.append(f"  {'hook':<24}{'calls':>7}{'typical':>9}{'mean':>9}{'first 100':>11}   us a step")
     typical = mean = 0.0
     for name, found in report["hooks"].items():
         if name.startswith("("):
             continue
-        lines.append(f"  {name:<24}{found['calls']:>7.2f}{found['median']:>9.1f}{found['mean']:>9.1f}{found['first']:>11.1f}")
+        lines.append(
+            f"  {name:<24}{found['calls']:>7.2f}{found['median']:>9.1f}{found['mean']:>9.1f}{found['first']:>11.1f}"
+        )
         if not name.startswith(" "):
             typical += found["median"]
             mean += found["mean"]

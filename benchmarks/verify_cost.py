@@ -14,7 +14,7 @@ import sys
 
 from measuring import WORKLOADS, Pairs, Row, paired, project, reenact, run, table
 
-STEPS = 600
+STEPS = 400
 
 
 def rows(quick: bool = False) -> list[Row]:

@@ -145,6 +145,7 @@ def arguments():
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--calibrate", type=float, metavar="MS")
+    parser.add_argument("--brief", action="store_true", help="do not report every step's time")
     return parser
 
 
@@ -155,4 +156,6 @@ if __name__ == "__main__":
         report = {"batch": calibrate(args)}
     else:
         report = train(args, args.batch, args.steps)
+        if args.brief:
+            del report["steps"]
     print("REPORT " + json.dumps(report))

@@ -2,7 +2,6 @@
 
 import pytest
 
-from reenact.probe.redact import REDACTED
 from reenact.environment.variables import (
     bit_variables,
     is_bit_variable,
@@ -11,6 +10,7 @@ from reenact.environment.variables import (
     replay_env,
     session_variables,
 )
+from reenact.probe.redact import REDACTED
 
 BITS = """
     OMP_NUM_THREADS MKL_CBWR ONEDNN_MAX_CPU_ISA DNNL_VERBOSE ATEN_CPU_CAPABILITY OPENBLAS_CORETYPE

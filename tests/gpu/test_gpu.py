@@ -86,7 +86,9 @@ torch.save(model.state_dict(), "w.pt")
 
 
 def reenact(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "reenact", *args], cwd=cwd, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-m", "reenact", *args], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
 
 
 def test_gpu_run_verifies(tmp_path: Path) -> None:

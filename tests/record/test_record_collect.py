@@ -180,7 +180,11 @@ def test_temporary_and_outside_files(tmp_path_factory: pytest.TempPathFactory, t
     temporary = tmp_path / "scratch" / "tmpa1b2c3d4"
     temporary.write_text("x")
     gone = tmp_path / "scratch" / "gone"
-    run.journal({**run.use("w", temporary), "st": None}, {**run.use("w", gone), "st": None}, {**run.use("w", "/dev/null"), "st": None})
+    run.journal(
+        {**run.use("w", temporary), "st": None},
+        {**run.use("w", gone), "st": None},
+        {**run.use("w", "/dev/null"), "st": None},
+    )
     found = _finish(store, run)
     assert found.temporary == 2 and found.outputs == [] and found.outside == []
 

@@ -19,11 +19,12 @@ probe: Probe | None = None
 """This process's probe, for ``reenact.log``; None where nothing is recorded."""
 
 
-def start(path: str) -> None:
+def start(path: str, before: set[str]) -> None:
     """Starts recording in this process.
 
     Args:
         path: the probe's settings file, ``probe.json`` of the run.
+        before: names of the modules that were imported before the probe was.
     """
     global probe
     with open(path, encoding="utf-8") as file:
@@ -42,6 +43,7 @@ def start(path: str) -> None:
     import atexit
 
     atexit.register(finish, probe)
+    _give_names_back(before)
     probe.on_fork.append(_forked)
 
 
@@ -83,20 +85,35 @@ def _write_start(probe: Probe, role: str | None = None) -> None:
         prefix=sys.prefix,
         base_prefix=sys.base_prefix,
         version=".".join(map(str, sys.version_info[:3])),
-        build=sys.version,
         implementation=sys.implementation.name,
-        flags=flags,
         cwd=_cwd(),
         rank=int(rank) if rank and rank.isdigit() else None,
         world_size=int(world) if world and world.isdigit() else None,
         time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        path=list(sys.path),
+        # A forked child has these from its parent.
+        **({} if role == "worker" else {"build": sys.version, "flags": flags, "path": list(sys.path)}),
     )
 
 
 def _forked(probe: Probe) -> None:
     """A forked child writes its start event with its first other event: most children have nothing to say."""
     probe.journal.before_first = lambda: _write_start(probe, "worker")
+
+
+def _give_names_back(before: set[str]) -> None:
+    """Lets a module of the program's own that is called like one of Python's be found, as it would be bare.
+
+    We have imported a few of Python's modules before the script's folder came first on ``sys.path``.
+    """
+    argv = getattr(sys, "argv", None) or [""]
+    folder = os.path.dirname(os.path.abspath(argv[0])) if argv[0] not in ("", "-c", "-m") else _cwd()
+    try:
+        names = {name.split(".")[0] for name in os.listdir(folder or ".")}
+    except OSError:
+        return
+    for name in set(sys.modules) - before:
+        if name.split(".")[0] in names and not name.startswith("_reenact"):
+            del sys.modules[name]
 
 
 def _cwd() -> str | None:

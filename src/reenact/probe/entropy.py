@@ -25,8 +25,10 @@ _WORKER = os.path.join("torch", "utils", "data", "_utils", "worker.py")
 
 def install(probe: Probe) -> None:
     """Wraps ``os.urandom`` and, on replay, loads the baseline's entropy."""
-    if probe.replay_dir:
-        probe.given = Given(os.path.join(probe.replay_dir, probe.process + ".jsonl"))
+    folder = probe.replay_dir
+    if folder:
+        probe.give = lambda process: Given(os.path.join(folder, process + ".jsonl"))
+        probe.given = probe.give(probe.process)
     _wrap_urandom(probe)
 
 
@@ -46,14 +48,21 @@ def _wrap_urandom(probe: Probe) -> None:
             complain("urandom", problem)
         return data
 
-    dress(urandom, original)
+    dress(urandom, original, "os")
     os.urandom = urandom
 
 
-def dress(wrapper: Any, original: Any) -> None:
-    """Gives a wrapper the name, documentation and signature of what it stands for."""
+def dress(wrapper: Any, original: Any, module: str | None = None) -> None:
+    """Gives a wrapper the name, documentation and signature of what it stands for.
+
+    Args:
+        module: where the wrapper is to be found under its plain name, so that it can be pickled; that of the original
+            when None.
+    """
     try:
         functools.update_wrapper(wrapper, original)
+        if module is not None:
+            wrapper.__module__, wrapper.__qualname__ = module, wrapper.__name__
     except Exception as problem:
         complain("dress", problem)
 
@@ -73,10 +82,13 @@ class Seeds:
     def __init__(self, probe: Probe, lib: str) -> None:
         self._probe = probe
         self._lib = lib
-        self._count: dict[str, int] = {}
 
-    def wrap(self, original: Any, fn: str) -> Any:
-        """A function that records its first argument as a seed, then does what ``original`` does."""
+    def wrap(self, original: Any, fn: str, module: str | None = None) -> Any:
+        """A function that records its first argument as a seed, then does what ``original`` does.
+
+        Args:
+            module: see `dress`.
+        """
 
         def seeding(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -85,7 +97,7 @@ class Seeds:
                 complain("seed", problem)
             return original(*args, **kwargs)
 
-        dress(seeding, original)
+        dress(seeding, original, module)
         return seeding
 
     def _note(self, fn: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -93,12 +105,13 @@ class Seeds:
         if hasattr(value, "bit_generator") or hasattr(value, "random_raw"):
             # A generator is no seed: default_rng hands it back.
             return args, kwargs
-        n = self._count.get(fn, 0)
-        self._count[fn] = n + 1
+        n = self._probe.next_number(f"seed.{self._lib}.{fn}")
         origin = origin_of(value)
+        site = call_site()
         if self._probe.given is not None:
             before = self._probe.given.seed(self._lib, fn, n)
-            if before is not None and before.get("origin") == "clock" and type(before["value"]) is type(value):
+            if before is not None and _is_entropy(before, value, site):
+                # Nothing else went in, so it comes from the clock, a process id, an address.
                 value, origin = before["value"], "clock"
                 if args:
                     args = (value, *args[1:])
@@ -106,15 +119,24 @@ class Seeds:
                     kwargs = dict.fromkeys(kwargs, value)
         if _by_library():
             origin = "library"
-        self._probe.journal.write(
-            "seed", lib=self._lib, fn=fn, value=plain(value), site=call_site(), origin=origin, n=n
-        )
+        self._probe.journal.write("seed", lib=self._lib, fn=fn, value=plain(value), site=site, origin=origin, n=n)
         self._probe.trace.emit(SEED, f"{self._lib}.{fn}", None, None, self._step(), _fingerprint(value))
         return args, kwargs
 
     def _step(self) -> int:
         training = self._probe.training
         return -1 if training is None else int(training.step_now())
+
+
+def _is_entropy(before: dict[str, Any], value: Any, site: str) -> bool:
+    """True for a seed that a replay would set to another number at the same place."""
+    known = before.get("value")
+    return (
+        type(known) is type(value)
+        and known != value
+        and before.get("origin") in ("clock", "code")
+        and os.path.basename(str(before.get("site"))) == os.path.basename(site)
+    )
 
 
 def _by_library() -> bool:

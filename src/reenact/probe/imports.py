@@ -13,6 +13,7 @@ HOOKS = {
     "numpy.random": "numpy_random",
     "numpy": "numpy_library",
     "torch": "torch_library",
+    "torch._dynamo.eval_frame": "torch_dynamo",
     "torch.utils.data.dataloader": "torch_loader",
     "subprocess": "subprocess_module",
     "multiprocessing.util": "multiprocessing_util",

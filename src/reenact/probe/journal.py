@@ -14,7 +14,6 @@ from typing import Any
 
 from .. import knobs
 
-
 GAPS = 50
 """Gaps of one kind that are told one by one."""
 
@@ -32,6 +31,7 @@ class Journal:
         self.process = process
         self.pid = os.getpid()
         self._fd = -1
+        self._identity: tuple[int, int] = (-1, -1)
         # Reentrant: a signal handler of the program may open a file while this thread is in here.
         self._lock = RLock()
         self._start = time.monotonic()
@@ -53,7 +53,8 @@ class Journal:
             fields["t"] = round(time.monotonic() - self._start, 6)
             line = self._encode({"e": event, **fields}).encode("utf-8", "surrogatepass") + b"\n"
             with self._lock:
-                if self._fd < 0:
+                if self._fd < 0 or not still_ours(self._fd, self._identity):
+                    self._fd = -1
                     self._open()
                 os.write(self._fd, line)
         except Exception as problem:
@@ -78,6 +79,7 @@ class Journal:
         folder = os.path.join(self.folder, "journal")
         os.makedirs(folder, exist_ok=True)
         self.process, self._fd = open_unique(folder, self.process, ".jsonl")
+        self._identity = identity(self._fd)
 
     def after_fork(self, process: str) -> None:
         """Called in a forked child: the next event goes to a file of its own."""
@@ -110,6 +112,20 @@ def open_unique(folder: str, name: str, suffix: str) -> tuple[str, int]:
             continue
         return unique, _move_up(fd)
     raise OSError("no free name for " + name)
+
+
+def identity(fd: int) -> tuple[int, int]:
+    """Which file a descriptor is open on."""
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def still_ours(fd: int, file: tuple[int, int]) -> bool:
+    """False when the program has closed our descriptor (``os.closerange``), and may have opened its own file as that."""
+    try:
+        return identity(fd) == file
+    except OSError:
+        return False
 
 
 def _move_up(fd: int) -> int:

@@ -15,6 +15,7 @@ def leaves(value: Any, tensor: type, name: str = "", depth: int = 0) -> list[tup
         value: tensors, lists, tuples, mappings, dataclasses and objects with a ``__dict__``, nested.
         tensor: the class of tensors.
     """
+    # What a value can do is asked of its class: asking a tracer's proxy itself would be written down as an operation.
     if isinstance(value, tensor):
         return [(name, value)]
     found: list[tuple[str, Any]] = []
@@ -28,7 +29,7 @@ def leaves(value: Any, tensor: type, name: str = "", depth: int = 0) -> list[tup
                 found += leaves(item, tensor, f"{name}[{index}]", depth + 1)
             if len(found) > MOST:
                 break
-    elif hasattr(value, "items") and hasattr(value, "keys"):
+    elif hasattr(type(value), "items") and hasattr(type(value), "keys"):
         for key, item in list(value.items()):
             found += leaves(item, tensor, f"{name}[{key!r}]", depth + 1)
     elif hasattr(value, "__dict__") and not callable(value):

@@ -30,12 +30,13 @@ class Probe:
         self.trace = Trace(self.run_dir, process)
         self.training: Any = None
         """The training loop (:class:`..probe.training.Training`), once torch is imported."""
-        self.module_depth = [0]
         self.ended = False
         self.children = 0
         self._numbers: dict[str, int] = {}
         self.given: Any = None
-        """Entropy to give back (:class:`..probe.replayed.Given`), or None when recording."""
+        """Entropy to give back (:class:`..probe.given.Given`), or None when recording."""
+        self.give: Any = None
+        """Function that gives the entropy of a process of the baseline, by its identity; None when recording."""
         self.hidden: dict[str, str] = {}
         """Variables kept in the C environment for children but not shown to the program."""
         self.on_fork: list[Any] = []
@@ -66,7 +67,9 @@ class Probe:
         self.main = False
         self.ended = False
         self.pid = os.getpid()
+        self._numbers = {}
         self.journal.after_fork(self.process)
         self.trace.after_fork(self.process)
+        self.given = None if self.give is None else self.give(self.process)
         for hook in self.on_fork:
             hook(self)

@@ -12,7 +12,7 @@ from collections import deque
 from typing import Any
 
 from ..fingerprint.weights import GOLDEN, finish, mix
-from .journal import complain, open_unique
+from .journal import complain, identity, open_unique, still_ours
 from .traceformat import MAGIC, NO_NAME, RECORD
 
 QUEUE = 8192
@@ -31,7 +31,9 @@ class Trace:
         self._folder = os.path.join(folder, "trace")
         self._process = process
         self._fd = -1
+        self._identity = (-1, -1)
         self._names_fd = -1
+        self._names_identity = (-1, -1)
         self._names: dict[Any, int] = {}
         self._known: list[bytes] = []
         """Packed events that are due, before those of the queue."""
@@ -85,7 +87,10 @@ class Trace:
             try:
                 if self._fd < 0:
                     self._open()
-                os.write(self._fd, b"".join(out))
+                if still_ours(self._fd, self._identity):
+                    os.write(self._fd, b"".join(out))
+                else:
+                    self.failed = True
             except Exception as problem:
                 complain("trace", problem)
                 self.failed = True
@@ -93,6 +98,7 @@ class Trace:
     def _open(self) -> None:
         os.makedirs(self._folder, exist_ok=True)
         self._process, self._fd = open_unique(self._folder, self._process, ".trace")
+        self._identity = identity(self._fd)
         os.write(self._fd, MAGIC)
 
     def _add_name(self, key: Any) -> int:
@@ -107,6 +113,9 @@ class Trace:
                 self._open()
             if self._names_fd < 0:
                 _, self._names_fd = open_unique(self._folder, self._process, ".names.jsonl")
+                self._names_identity = identity(self._names_fd)
+            if not still_ours(self._names_fd, self._names_identity):
+                raise OSError("the program closed the table of names")
             os.write(self._names_fd, json.dumps(line, separators=(",", ":")).encode() + b"\n")
         except Exception as problem:
             complain("trace", problem)

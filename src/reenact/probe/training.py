@@ -53,7 +53,8 @@ class Training:
         self._mailbox: Mailbox | None = None
         recorded = probe.given.schedule if probe.given is not None else []
         self._schedule = when.Schedule(recorded, probe.settings.get("window"))
-        self._thread: int | None = None
+        self._thread = get_ident()
+        self._trained = False
         self.steps = 0
         """Optimizer steps completed."""
         self.has_optimizer = False
@@ -79,10 +80,20 @@ class Training:
     # -- helpers ---------------------------------------------------------------------------------------------------
 
     def mine(self) -> bool:
-        """True on the thread whose training is traced: the first that trains."""
-        if self._thread is None:
-            self._thread = get_ident()
+        """True on the thread whose training is traced: the one that imported torch, until another trains first."""
         return self._thread == get_ident()
+
+    def claim(self) -> bool:
+        """Called where a thread trains. True when it is the traced one, or becomes it; a second one is a gap."""
+        here = get_ident()
+        if here == self._thread:
+            self._trained = True
+            return True
+        if not self._trained or self._thread not in sys._current_frames():
+            self._thread, self._trained = here, True
+            return True
+        self._probe.journal.gap("threads", "several threads train at once; the first one alone was traced", True)
+        return False
 
     def step_now(self) -> int:
         """The step that an event belongs to: -1 before training has begun."""
@@ -131,8 +142,10 @@ class Training:
             self._emit(BATCH, "loader", found, self.steps, whole)
             self._loaded = [_Seen(tensor) for _, tensor in found]
         elif batch is not None:
-            value = self.value_hasher().fingerprint(batch)
-            self._trace.emit(BATCH, "loader", type(batch).__name__, None, self.steps, value)
+            hasher = self.value_hasher()
+            self._trace.emit(BATCH, "loader", type(batch).__name__, None, self.steps, hasher.fingerprint(batch))
+            for name in hasher.opaque:
+                self._probe.journal.gap("opaque-batch", f"the loader hands over {name}, whose content cannot be seen")
         self._spent += perf_counter() - began
 
     def forward(self, module: Any, args: Any, kwargs: Any, output: Any) -> None:
@@ -232,7 +245,7 @@ class Training:
             self._trace.emit(RNG, "numpy", None, None, step, ValueHasher().fingerprint(numpy.random.get_state()))
         torch = self._torch
         self._trace.emit(RNG, "torch", None, None, step, self._hasher.fingerprint(torch.get_rng_state()))
-        if torch.cuda.is_available() and torch.cuda.is_initialized():
+        if torch.cuda.is_initialized():
             for index in range(torch.cuda.device_count()):
                 state = torch.cuda.get_rng_state(index)
                 self._trace.emit(RNG, f"cuda:{index}", None, None, step, self._hasher.fingerprint(state))

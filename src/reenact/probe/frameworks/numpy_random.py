@@ -19,4 +19,4 @@ def hook(probe: Probe, module: Any) -> None:
     for fn in ("seed", "default_rng"):
         original = getattr(module, fn, None)
         if original is not None:
-            setattr(module, fn, seeds.wrap(original, fn))
+            setattr(module, fn, seeds.wrap(original, fn, "numpy.random"))

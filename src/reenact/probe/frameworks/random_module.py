@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import array
 import binascii
+import os
+import sys
 from typing import Any
 
 from ..callsite import call_site
@@ -26,7 +28,17 @@ def hook(probe: Probe, random: Any) -> None:
                 generator.setstate(_state(data))
         probe.journal.write("state", what=what, n=n, data=_text(generator.getstate()), site=site)
 
+    def reborn() -> None:
+        """Python reseeds the module's generator in a forked child; torch then seeds it again in its loaders' workers."""
+        try:
+            if not _for_a_loader():
+                started(random._inst, "random", "")
+        except Exception as problem:
+            complain("random", problem)
+
     started(random._inst, "random", "")
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=reborn)
     original = random.Random.seed
 
     def seed(self: Any, a: Any = None, version: int = 2) -> None:
@@ -39,7 +51,19 @@ def hook(probe: Probe, random: Any) -> None:
 
     dress(seed, original)
     random.Random.seed = seed
-    random.seed = Seeds(probe, "random").wrap(random._inst.seed, "seed")
+    random.seed = Seeds(probe, "random").wrap(random._inst.seed, "seed", "random")
+
+
+_LOADER = os.path.join("torch", "utils", "data", "dataloader.py")
+
+
+def _for_a_loader() -> bool:
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(_LOADER):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _text(state: Any) -> str:

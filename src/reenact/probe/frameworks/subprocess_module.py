@@ -10,6 +10,7 @@ from ..entropy import dress
 from ..journal import complain
 from ..state import Probe
 
+CLOSE_FDS = 3
 ENV = 6
 """Position of ``env`` among the arguments of ``Popen._execute_child`` after self, on every supported version."""
 
@@ -27,7 +28,8 @@ def hook(probe: Probe, subprocess: Any) -> None:
             if os.getpid() == probe.pid and len(args) > ENV:
                 process = probe.next_child()
                 announce(probe, args[0], process)
-                if args[ENV] is None and not probe.path_changed():
+                # Without close_fds Python may use posix_spawn, which gets its environment from os.environ.
+                if args[ENV] is None and args[CLOSE_FDS] and not probe.path_changed():
                     name_next_child(process)
                 else:
                     env = environment_for_child(probe, os.environ if args[ENV] is None else args[ENV], process)

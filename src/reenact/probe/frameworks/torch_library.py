@@ -13,6 +13,9 @@ from ..state import Probe
 from ..training import Training
 from .readers import note
 
+passed_over: list[Any] = []
+"""Code that ``torch.compile`` is to leave alone and look behind, as it does with torch's own: see :mod:`.torch_dynamo`."""
+
 
 def hook(probe: Probe, torch: Any) -> None:
     """Installs torch's own global hooks, and wraps the few functions that have none."""
@@ -57,38 +60,35 @@ def _compiling(torch: Any) -> Any:
 
 
 def _watch_modules(probe: Probe, torch: Any) -> None:
-    """Root modules only: calls inside another module's forward are counted, not looked at."""
+    """Root modules only; calls inside another module's forward pass through.
+
+    ``Module.__call__`` is wrapped, not hooked: as soon as there is one global hook, torch takes every submodule of every
+    model through its long path, which costs some microseconds for each.
+    """
     is_compiling = _compiling(torch)
     busy = _busy_elsewhere(torch)
     depth = [0]
     pid = os.getpid
-    probe.module_depth = depth
+    call = torch.nn.Module.__call__
 
-    def entering(module: Any, args: Any) -> None:
-        if is_compiling():
-            return
-        depth[0] += 1
-
-    def leaving(module: Any, args: Any, kwargs: Any, output: Any) -> None:
-        if is_compiling():
-            return
-        if depth[0] > 1:
-            depth[0] -= 1
-            return
-        depth[0] = 0
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_compiling() or depth[0] or not probe.training.mine():
+            return call(self, *args, **kwargs)
+        depth[0] = 1
         try:
-            training = probe.training
-            if training.mine() and probe.pid == pid() and not busy() and not _in_worker():
-                training.forward(module, args, kwargs, output)
+            output = call(self, *args, **kwargs)
+        finally:
+            depth[0] = 0
+        try:
+            if probe.pid == pid() and not busy() and not _in_worker():
+                probe.training.forward(self, args, kwargs, output)
         except Exception as problem:
             failed(probe, "forward", problem)
+        return output
 
-    from_module = sys.modules["torch.nn.modules.module"]
-    from_module.register_module_forward_pre_hook(entering)
-    try:
-        from_module.register_module_forward_hook(leaving, with_kwargs=True)
-    except TypeError:
-        from_module.register_module_forward_hook(lambda m, a, out: leaving(m, a, None, out))
+    dress(__call__, call)
+    torch.nn.Module.__call__ = __call__
+    passed_over.append(__call__.__code__)
 
 
 def _in_worker() -> bool:
@@ -107,11 +107,12 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
         if is_compiling():
             return
         try:
-            probe.module_depth[0] = 0
+            if not probe.training.claim():
+                return
             inside.append(id(optimizer))
             if len(inside) > 8:
                 del inside[:-1]
-            if len(inside) == 1 and probe.training.mine():
+            if len(inside) == 1:
                 probe.training.before_step(optimizer)
         except Exception as problem:
             failed(probe, "step", problem)
@@ -120,9 +121,11 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
         if is_compiling():
             return
         try:
+            if not probe.training.mine():
+                return
             if inside:
                 inside.pop()
-            if id(optimizer) in inside or not probe.training.mine():
+            if id(optimizer) in inside:
                 return
             inside.clear()
             probe.training.stepped(optimizer)
@@ -168,8 +171,7 @@ def _watch_backward(probe: Probe, torch: Any) -> None:
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
         if not is_compiling():
             try:
-                probe.module_depth[0] = 0
-                if probe.training.mine() and not busy():
+                if not busy() and probe.training.claim():
                     probe.training.backward(tensors)
             except Exception as problem:
                 failed(probe, "backward", problem)
@@ -327,7 +329,7 @@ def _settings(torch: Any) -> dict[str, Any]:
             found[name] = read()
         except Exception:
             found[name] = None
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():
         found["cudnn"] = cudnn.version()
         found["devices"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return found

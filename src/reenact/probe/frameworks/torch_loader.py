@@ -34,7 +34,6 @@ def hook(probe: Probe, module: Any) -> None:
         batch = following(self)
         try:
             if watching(probe):
-                probe.module_depth[0] = 0
                 probe.training.loaded(batch)
         except Exception as problem:
             failed(probe, "loader", problem)

@@ -17,13 +17,14 @@ def _start():
     settings = os.environ.get("REENACT_PROBE")
     if not settings:
         return
+    before = set(sys.modules)
     try:
         package = type(sys)("_reenact")
         package.__path__ = [os.path.dirname(os.path.dirname(here))]
         sys.modules["_reenact"] = package
         from _reenact.probe import boot
 
-        boot.start(settings)
+        boot.start(settings, before)
     except Exception as problem:
         if os.environ.get("REENACT_DEBUG"):
             sys.stderr.write(f"reenact: the probe did not start: {problem!r}\n")
