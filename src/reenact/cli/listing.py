@@ -47,6 +47,8 @@ def ls(
     """
     with project() as (_, index):
         rows = index.rows(where, tags, experiment, sort, limit, everything)
+        if where:
+            _check_where(where, index)
         for run, problem in sorted(index.problems.items()):
             say(f"warning: {run}: {problem}")
         if as_json:
@@ -86,6 +88,30 @@ def _nothing(index: Index, filtered: bool, everything: bool) -> str:
     if not everything and index.rows(include_replays=True, limit=1):
         return "there are only replays here (--all lists them)"
     return "no runs have been recorded here yet; record one with `reenact run COMMAND`"
+
+
+def _check_where(where: str, index: Index) -> None:
+    """A name that no run has would match nothing, whatever the operator, without a word."""
+    import difflib
+
+    from ..errors import ReenactError
+    from ..store.query import names
+    from ..store.sql import FIELDS
+
+    known = index.names()
+    if not known and not index.rows(include_replays=True, limit=1):
+        return
+    for name in names(where):
+        if name in FIELDS or name in known or name.rpartition(".")[0] in known:
+            continue
+        valid = [*(field for field in FIELDS if field != "tags"), *known]
+        near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
+        raise ReenactError(
+            "unknown-key",
+            f"no run here has {name!r} to compare",
+            valid=", ".join(valid[:40]),
+            fix="did you mean " + " or ".join(near) + "?" if near else None,
+        )
 
 
 def _check_sort(sort: str, rows: Sequence[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from typing import Any
 
@@ -12,8 +13,26 @@ import click
 from ..errors import ReenactError
 
 
+class _Run(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            # `python` was left out: its option was taken for one of ours.
+            if error.option_name not in ("-m", "-c"):
+                raise
+            words = typed[next(i for i, word in enumerate(typed) if word.startswith(error.option_name)) :]
+            raise ReenactError(
+                "usage",
+                f"`reenact run` has no option {error.option_name}: it is Python's",
+                fix=f"`reenact run python {shlex.join(words)}`",
+            ) from error
+
+
 @click.command(
     name="run",
+    cls=_Run,
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
     short_help="Run a command and record it.",
 )
@@ -125,7 +144,7 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
         text += f", {manifest.status}"
     steps = sum(trace.steps for trace in manifest.traces)
     if steps:
-        text += f", {steps} steps traced"
+        text += f", {steps} step{'s' * (steps > 1)} traced"
     if manifest.gaps:
         text += f", {len(manifest.gaps)} gap{'s' * (len(manifest.gaps) > 1)} (reenact show {manifest.run})"
     if earlier is not None and earlier.recipe == manifest.recipe:

@@ -74,20 +74,26 @@ class FileWatch:
         """A forked child notes its own uses, also of files that its parent used."""
         self._busy = set()
 
-    def _absolute(self, path: Any) -> str | None:
+    def _absolute(self, path: Any, dir_fd: Any = -1) -> str | None:
         if isinstance(path, int) or path is None:
             return None
         text = os.fsdecode(path)
         if not text or "\0" in text:
             return None
-        full = text if os.path.isabs(text) else os.path.join(os.getcwd(), text)
+        full = text
+        if not os.path.isabs(text):
+            folder = _folder_of(dir_fd) if isinstance(dir_fd, int) and dir_fd >= 0 else os.getcwd()
+            if folder is None:
+                return None
+            full = os.path.join(folder, text)
         if full.startswith(_QUIET) or full.startswith(self._skip):
             return None
         return os.path.normpath(full)
 
     def _opened(self, path: Any, mode: Any, flags: Any) -> None:
         flags = flags if isinstance(flags, int) else 0
-        if not flags & _WRITING and isinstance(path, str) and hash(path) in self._read:
+        # A relative name is another file after a change of the working directory.
+        if not flags & _WRITING and isinstance(path, str) and hash(path) in self._read and os.path.isabs(path):
             return
         full = self._absolute(path)
         if full is None:
@@ -100,7 +106,10 @@ class FileWatch:
             flags |= os.O_RDWR
         raw = os.fsdecode(path)
         if not flags & _WRITING:
-            self._read.add(hash(raw))
+            if os.path.isabs(raw):
+                self._read.add(hash(raw))
+            elif hash(full) in self._read:
+                return
             self.reading(full, "audit", raw)
         elif flags & os.O_APPEND:
             self.writing(full, "a", "audit", raw)
@@ -163,28 +172,29 @@ class FileWatch:
             return
         self._probe.journal.write("file", op="list", path=full, st=None, via="audit", entries=entries)
 
-    def _renamed(self, source: Any, target: Any, *_: Any) -> None:
-        a, b = self._absolute(source), self._absolute(target)
+    def _renamed(self, source: Any, target: Any, source_fd: Any = -1, target_fd: Any = -1) -> None:
+        a, b = self._absolute(source, source_fd), self._absolute(target, target_fd)
         if a is None or b is None:
             return
         pre = {"pre": self._keep(b)} if hash(b) in self._read and _state(b) is not None else {}
         self._written.add(b)
         self._probe.journal.write("file", op="rename", path=a, to=b, st=_state(a), via="audit", **pre)
 
-    def _removed(self, path: Any, *_: Any) -> None:
-        full = self._absolute(path)
+    def _removed(self, path: Any, dir_fd: Any = -1) -> None:
+        full = self._absolute(path, dir_fd)
         if full is not None:
             pre = {"pre": self._keep(full)} if hash(full) in self._read and _state(full) is not None else {}
             self._written.discard(full)
             self._probe.journal.write("file", op="remove", path=full, st=_state(full), via="audit", **pre)
 
-    def _made(self, path: Any, *_: Any) -> None:
-        full = self._absolute(path)
+    def _made(self, path: Any, mode: Any = None, dir_fd: Any = -1) -> None:
+        full = self._absolute(path, dir_fd)
         if full is not None:
             self._probe.journal.write("file", op="mkdir", path=full, st=None, via="audit")
 
-    def _linked(self, source: Any, target: Any, *_: Any) -> None:
-        full = self._absolute(target)
+    def _linked(self, source: Any, target: Any, *fds: Any) -> None:
+        # os.link tells two descriptors, os.symlink one: the target's is the last.
+        full = self._absolute(target, fds[-1] if fds else -1)
         if full is not None:
             self._written.add(full)
             self._note("w", full, None, "link", None)
@@ -215,6 +225,19 @@ def _state(full: str) -> list[int] | None:
     except OSError:
         return None
     return [found.st_ino, found.st_size, found.st_mtime_ns] if stat.S_ISREG(found.st_mode) else None
+
+
+def _folder_of(fd: int) -> str | None:
+    """The folder that a descriptor is open on, where the system tells."""
+    try:
+        if sys.platform == "darwin":
+            import fcntl
+
+            return os.fsdecode(fcntl.fcntl(fd, fcntl.F_GETPATH, b"\0" * 1024).split(b"\0", 1)[0]) or None
+        folder = os.readlink(f"/proc/self/fd/{fd}")
+    except (OSError, AttributeError):
+        return None
+    return folder if os.path.isabs(folder) and not folder.endswith(" (deleted)") else None
 
 
 def _by_import(frame: Any) -> bool:

@@ -12,14 +12,14 @@ from typing import Any
 
 from ..errors import ReenactError
 from . import layout
-from .command import main_script
-from .contents import Contents, InputState, Stat
+from .command import argv_files, main_script
+from .contents import SMALL, Contents, InputState, Stat
 from .journal import JournalTail
 from .meanwhile import written_meanwhile
 from .places import Places, is_bytecode, is_under, source_of
 from .protocols import Blobs, Hasher, View
 from .scan import Scan, changed_files, scan_tree
-from .schema import CodeFile, Gap, InputFile, Listing, OutputFile, load_start
+from .schema import CodeFile, Gap, InputFile, Listing, OutputFile, Start, load_start
 
 NEIGHBOURS = 1_000
 """Files beside an input whose names are kept; of a larger folder none."""
@@ -72,6 +72,7 @@ class Collector:
         temporary: list[str] = []
         self._started_ns = 0
         self._script: str | None = None
+        start = None
         self._cwd = self.root
         try:
             start = load_start(self.run_dir / layout.START)
@@ -97,6 +98,23 @@ class Collector:
         self._removed: dict[str, None] = {}
         if self._script:
             self._inputs[self._script] = InputState(self._script, "script", None, "", True)
+        if start is not None and start.kind == "command":
+            self._take_argv(start)
+
+    def _take_argv(self, start: Start) -> None:
+        """Programs, shell scripts and files of the project that the command line names: no probe tells of them."""
+        for path, program in argv_files(start, self._contents.place):
+            if not self.places.in_root(path) or self.places.ignored(path) or path in self._inputs:
+                continue
+            try:
+                info = os.stat(self._contents.place(path))
+            except OSError:
+                continue
+            small = info.st_size <= SMALL
+            st = None if small else (info.st_ino, info.st_size, info.st_mtime_ns)
+            state = self._inputs[path] = InputState(path, "argv", st, "", program and small)
+            if small:
+                self._contents.take(state)  # now, before the command may write there
 
     def poll(self, budget: float | None = None) -> None:
         """Read what the journals have gained, and hash and store what it names. Never raises.

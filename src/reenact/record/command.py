@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from .places import source_of
 from .schema import Start
 
 _INTEGER = re.compile(r"[+-]?\d+$")
@@ -43,6 +45,30 @@ def main_script(start: Start) -> str | None:
         return None
     path = os.path.normpath(os.path.join(start.cwd, start.argv[index]))
     return path if os.path.isfile(path) else None
+
+
+def argv_files(start: Start, place: Callable[[str], str]) -> Iterator[tuple[str, bool]]:
+    """Absolute paths of the existing regular files that the words of a command name, and whether each is a program.
+
+    A program is what is executed itself, the first file that its arguments name (``bash go.sh``), and what may be
+    executed or is Python's. Files of a virtual environment are left out.
+
+    Args:
+        place: where a path of the command lies for us.
+    """
+    first = True
+    for index, word in enumerate(start.argv):
+        if index == 0 and os.sep not in word:
+            continue  # looked up on PATH
+        path = os.path.normpath(os.path.join(start.cwd, word))
+        if not os.path.isfile(place(path)):
+            continue
+        prefix = place(os.path.dirname(os.path.dirname(path)))
+        if any(os.path.exists(os.path.join(prefix, name)) for name in ("pyvenv.cfg", "conda-meta")):
+            continue
+        runs = index == 0 or first or os.access(place(path), os.X_OK) or source_of(path) is not None
+        first = first and index == 0
+        yield path, runs
 
 
 def argv_params(argv: list[str]) -> dict[str, Any]:

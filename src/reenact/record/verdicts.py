@@ -34,6 +34,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     differences: list[dict[str, Any]] = []
     gaps: list[dict[str, Any]] = []
     tolerance: float | None = None
+    fresh_entropy: bool = False
 
 
 def write_verdict(run_dir: str | os.PathLike[str], verdict: Verdict) -> Path:

@@ -144,7 +144,7 @@ class StreamComparer:
                 # The schedule alone may explain that a step of which neither was seen has them in one run only.
                 if event.kind in SAMPLED and (event.kind, event.step) not in self._matched:
                     continue
-                note = f"The candidate ended before this event of step {event.step}."
+                note = f"The candidate ended before this event, {at_step(event.step)}."
                 self.difference = self._found("missing", event, None, note)
                 self._read_rest()
                 break
@@ -187,7 +187,7 @@ class StreamComparer:
             return None
         if event.kind in SAMPLED and (event.kind, event.step) not in self._matched:
             return None
-        return self._found("extra", None, event, f"The baseline ended before step {event.step} had this event.")
+        return self._found("extra", None, event, f"The baseline ended without this event, {at_step(event.step)}.")
 
     def _only_sampled(self, event: Event, other: Event) -> bool:
         """True when `event` is there only because one of the two was sampled at this step."""
@@ -227,7 +227,7 @@ class StreamComparer:
 
 
 def _told(event: Event) -> str:
-    return f"{event.kind_name} {event.name} of step {event.step}"
+    return f"{event.kind_name} {event.name} {at_step(event.step)}"
 
 
 class MultiComparer:

@@ -161,6 +161,11 @@ class Progress:
         return tuple((name, before) for name in kinds), sentence + "."
 
 
+def at_step(step: int) -> str:
+    """``at step 3``; ``before the first step`` for -1."""
+    return f"at step {step}" if step >= 0 else "before the first step"
+
+
 def difference(
     why: str,
     baseline: Event | None,

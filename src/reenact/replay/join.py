@@ -193,6 +193,8 @@ class _Join:
                 continue
             who = "candidate" if why == "missing" else "baseline"
             note = f"The {who} ended before step {event.step}." if ended else f"The {who} has no step {event.step}."
+            if event.step < 0:
+                note = f"The {who} has no event before the first step."
             if why == "missing":
                 return self._found(why, event, None, order, note)
             return self._found(why, None, event, order, note)

@@ -29,6 +29,10 @@ from .session import INJECT
 from .workspace import Workspace, build
 
 
+TOLD_AT_MOST = 10
+"""Inputs that are gone of which each is named."""
+
+
 class Progress(Protocol):
     """What a verification tells while it runs."""
 
@@ -155,14 +159,31 @@ def recorded_files(baseline: Manifest) -> rec.Recorded:
     )
 
 
+def _tell_gone_inputs(store: Store, recorded: rec.Recorded, progress: Progress) -> None:
+    """Say which inputs come from the store since they are not in their places any more."""
+    gone = []
+    for file in _untouched_inputs(recorded):
+        relative = rec.relative_to_root(file.path, recorded.root)
+        place = os.path.join(store.root, relative) if relative is not None else file.path
+        if file.digest is not None and not os.path.exists(place) and store.blobs.has(file.digest):
+            gone.append(file.path)
+    for path in gone[:TOLD_AT_MOST]:
+        progress.message(f"{path} is gone: the content that the store kept is used")
+    if len(gone) > TOLD_AT_MOST:
+        progress.message(f"{len(gone) - TOLD_AT_MOST} more inputs are gone, and taken from the store")
+
+
+def _untouched_inputs(recorded: rec.Recorded) -> tuple[rec.InputFile, ...]:
+    """Inputs that the run itself neither wrote nor removed."""
+    written = {output.path for output in recorded.outputs} | set(recorded.removed)
+    return tuple(file for file in recorded.inputs if file.path not in written)
+
+
 def refuse_changed_inputs(store: Store, recorded: rec.Recorded, options: Options) -> None:
     """An input that is not what it was ends the verification, unless the run itself changed it."""
     if options.stored_inputs:
         return
-    written = {output.path for output in recorded.outputs} | set(recorded.removed)
-    untouched = dataclasses.replace(
-        recorded, code=(), inputs=tuple(file for file in recorded.inputs if file.path not in written)
-    )
+    untouched = dataclasses.replace(recorded, code=(), inputs=_untouched_inputs(recorded))
     found = check_inputs(untouched, store.root, lambda _: None, lambda path: store.hasher.hash(path).digest)
     changed = [problem for problem in found if problem.current_digest is not None]
     if not changed:
@@ -204,8 +225,13 @@ def build_workspace(
     )
     for note in workspace.notes:
         progress.message(note)
+    _tell_gone_inputs(store, recorded, progress)
+    written = {os.path.normpath(path) for path in recorded.outside}
     for path, folder in workspace.redirected.items():
-        progress.message(f"the run writes {path}, outside the project: redirected, {folder} stays as it is")
+        if os.path.normpath(path) in written:
+            progress.message(f"the run writes {path}, outside the project: redirected, {folder} stays as it is")
+        else:
+            progress.message(f"{path} is shown with its recorded content")
     if workspace.needs_permission and not options.allow_outside_writes:
         workspace.cleanup()
         raise ReenactError(

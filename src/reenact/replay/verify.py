@@ -21,6 +21,7 @@ from .causes import Context, rank
 from .changes import diff_manifests
 from .compare import verdict
 from .diff import with_distance
+from .logs import compare_logs
 from .outputs import compare_outputs, outputs_agree
 from .prepare import Options, Progress
 from .runs import cut_short, journal_events
@@ -45,7 +46,15 @@ def verify(store: Store, run: str, options: Options, progress: Progress) -> Veri
     replayed = replay(store, run, options, progress)
     partly = replayed.stopped or cut_short(baseline)
     outputs = [] if partly else _outputs(store, baseline, replayed.candidate, options)
+    if not partly and _silent(baseline):
+        log = compare_logs(store.run_dir(baseline.run), store.run_dir(replayed.candidate.run), options)
+        outputs += [log] if log is not None else []
     return _conclude(store, baseline, replayed, outputs, options)
+
+
+def _silent(baseline: Manifest) -> bool:
+    """The baseline left neither a trace nor an output: only what it printed can be compared."""
+    return not baseline.outputs and not any(trace.events for trace in baseline.traces)
 
 
 def _outputs(store: Store, baseline: Manifest, candidate: Manifest, options: Options) -> list[Any]:
@@ -89,8 +98,11 @@ def _conclude(
     own = [gap for gap in candidate.gaps if not (stopped and gap.id in ("process-ended-abruptly", "end-not-seen"))]
     gaps = [msgspec.to_builtins(gap) for gap in (*baseline.gaps, *own)]
     gaps = [gap for index, gap in enumerate(gaps) if gap not in gaps[:index]]
-    if word in ("identical", "equivalent") and not baseline.traces and not baseline.outputs:
-        gaps.append({"id": "nothing-compared", "detail": "the run left neither a trace nor an output", "replay": False})
+    if word in ("identical", "equivalent") and _silent(baseline) and all(one.how == "ignored" for one in outputs):
+        detail = "the run left neither a trace nor an output, and what it printed was not compared"
+        if not outputs:
+            detail = "the run left neither a trace nor an output, and printed nothing"
+        gaps.append({"id": "nothing-compared", "detail": detail, "replay": False})
     data: dict[str, Any] = {
         "verdict": word,
         "baseline": baseline.run,
@@ -106,6 +118,7 @@ def _conclude(
         "differences": [dataclasses.asdict(change) for change in replayed.environment],
         "gaps": gaps,
         "seconds": {"baseline": baseline.resources.wall, "candidate": candidate.resources.wall},
+        "fresh_entropy": options.fresh_entropy,
     }
     write_verdict(
         store.run_dir(baseline.run),
@@ -123,6 +136,7 @@ def _conclude(
             differences=data["differences"],
             gaps=gaps,
             tolerance=options.tolerance.relative if options.tolerance is not None else None,
+            fresh_entropy=options.fresh_entropy,
         ),
     )
     tail: list[str] = []

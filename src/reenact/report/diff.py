@@ -35,7 +35,7 @@ def diff_text(data: Mapping[str, Any], width: int = 80) -> Text:
     steps = data.get("steps") or {}
     for side in ("a", "b"):
         if data.get(side):
-            told = f"  {steps[side]:,} steps" if steps.get(side) else ""
+            told = f"  {count(steps[side], 'step')}" if steps.get(side) else ""
             lines.field(side, Text().append(plain(data[side]), style="bold").append(told, style=LABEL), label_width=2)
     inputs = data.get("inputs") or []
     if not inputs:

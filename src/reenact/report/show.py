@@ -242,9 +242,12 @@ def _verdicts(lines: Lines, verdicts: Sequence[Mapping[str, Any]]) -> None:
     lines.heading("verdicts")
     for one in verdicts:
         first = one.get("first_difference") or {}
-        where = f", first at step {first.get('step')} in {plain(first.get('kind'))}" if first else ""
+        step = first.get("step")
+        at = "before the first step" if step == -1 else f"at step {step}"
+        where = f", first {at} in {plain(first.get('kind'))}" if first else ""
+        fresh = ", with fresh entropy" if one.get("fresh_entropy") else ""
         machine = plain((one.get("machine") or {}).get("host") or "?")
-        told = f"  {plain(one.get('when'))} by {plain(one.get('who') or '?')} on {machine}"
+        told = f"{fresh}  {plain(one.get('when'))} by {plain(one.get('who') or '?')} on {machine}"
         lines.add(marks.verdict(str(one.get("verdict"))), (told, LABEL), indent=2)
         lines.add(
             f"candidate {plain(one.get('candidate'))}, {count(one.get('steps_compared') or 0, 'step')}{where}", indent=4

@@ -101,7 +101,9 @@ def _fixed(row: Row, metrics: Sequence[str], now: datetime | None) -> list[Text]
     status = marks.status(row.status)
     if row.status == "failed" and row.exit_code is not None:
         status.append(f" ({row.exit_code})")
-    verdict = marks.verdict(str(row.verdicts[-1].get("verdict"))) if row.verdicts else Text()
+    # With fresh entropy a run may well come out otherwise: that is no verdict on its record.
+    standing = [one for one in row.verdicts if not one.get("fresh_entropy")]
+    verdict = marks.verdict(str(standing[-1].get("verdict"))) if standing else Text()
     gaps = Text("! gaps", style="yellow") if row.recipe is not None and not row.complete else Text()
     values = [Text(number(row.metrics[name].get("last")) if name in row.metrics else "") for name in metrics]
     took = duration(row.duration) if row.duration is not None else ""

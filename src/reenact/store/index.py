@@ -24,7 +24,7 @@ from . import query as language
 from .project import Store
 from .sql import order_by, where_clause
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 create table runs (
     id text primary key, stamp integer, replay_of text, name text, experiment text, status text, detail text,
@@ -121,6 +121,11 @@ class Index:
             pass
         self._db = _create(sqlite3.connect(":memory:"))
         self._refresh()
+
+    def names(self) -> list[str]:
+        """Names of the params and metrics that any run has, replays too."""
+        found = self._db.execute("select name from metrics union select name from params order by name")
+        return [row[0] for row in found]
 
     def rows(
         self,
@@ -317,7 +322,12 @@ def _describe(row: dict[str, Any], manifest: Manifest, folder: Path) -> None:
         command=manifest.command.argv,
         replay_of=manifest.replay_of,
         verdicts=[
-            {"verdict": verdict.verdict, "candidate": verdict.candidate, "when": verdict.when}
+            {
+                "verdict": verdict.verdict,
+                "candidate": verdict.candidate,
+                "when": verdict.when,
+                "fresh_entropy": verdict.fresh_entropy,
+            }
             for verdict in read_verdicts(folder)
         ],
     )

@@ -70,6 +70,18 @@ def parse(query: str) -> Node:
     return _Parser(query).parse()
 
 
+def names(query: str) -> list[str]:
+    """The names that a query compares, each once. Raises ReenactError as `parse` does."""
+    left, found = [parse(query)], {}
+    while left:
+        node = left.pop(0)
+        if isinstance(node, Compare):
+            found[node.name] = None
+        else:
+            left[:0] = [node.part] if isinstance(node, Not) else node.parts
+    return list(found)
+
+
 class _Parser:
     def __init__(self, query: str) -> None:
         self._query = query

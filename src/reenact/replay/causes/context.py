@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..changes import Change
-from ..difference import Difference
+from ..difference import Difference, at_step
 from ..outputs import OutputResult
 
 UNSEEN = 0.9
@@ -112,7 +112,7 @@ class Context:
         """The first differing event in words."""
         if self.difference is None:
             return "the traces are equal"
-        return f"the first difference is {self.difference.kind} at step {self.difference.step}"
+        return f"the first difference is {self.difference.kind} {at_step(self.difference.step)}"
 
 
 def _torch(manifest: Mapping[str, Any], events: tuple[Mapping[str, Any], ...], key: str) -> Any:
