@@ -6,7 +6,7 @@ and holds the first steps, sampled whole; and of CPU time, which other people's 
 
     python benchmarks/steps.py                 MLP and CNN at 1 and 10 ms, a transformer of 98 M parameters
     python benchmarks/steps.py --only mlp-1    one of them
-    python benchmarks/steps.py --profile       microseconds that each hook takes, by clocks inside the process
+    python benchmarks/steps.py --profile       microseconds that each part of the probe takes, by clocks inside it
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _typical(times: list[float]) -> float:
 
 
 def profile(case: Case, threads: int) -> str:
-    """Microseconds a step in each hook, of a run with clocks in it."""
+    """Microseconds a step in each part of the probe, of a run with clocks in it."""
     with project() as folder:
         for name in ("train.py", "profiled.py"):
             shutil.copy(WORKLOADS / name, folder)
@@ -124,20 +124,17 @@ def profile(case: Case, threads: int) -> str:
         words[steps] = "1100"
         report = reported(run(reenact("run", "--quiet", sys.executable, "profiled.py", *words), folder)[1])
     step = statistics.median(report["steps"]) * 1e6
-    lines = [
-        f"{case.name}: {step:.0f} us a step, typically; a clock costs about 0.3 us; indented rows lie within others"
-    ]
-    lines.append(f"  {'hook':<24}{'calls':>7}{'typical':>9}{'mean':>9}{'first 100':>11}   us a step")
+    lines = [f"{case.name}: {step:.0f} us a step, typically; own times, each with about 0.3 us of clock for every call"]
+    lines.append(f"  {'part':<24}{'calls':>7}{'typical':>9}{'mean':>9}{'first 100':>11}   us a step")
     typical = mean = 0.0
     for name, found in report["hooks"].items():
-        if name.startswith("("):
+        if name.startswith("(") or not found["calls"]:
             continue
         lines.append(
             f"  {name:<24}{found['calls']:>7.2f}{found['median']:>9.1f}{found['mean']:>9.1f}{found['first']:>11.1f}"
         )
-        if not name.startswith(" "):
-            typical += found["median"]
-            mean += found["mean"]
+        typical += found["median"]
+        mean += found["mean"]
     share = f"{100 * typical / step:.2f} % of a step, typically"
     lines.append(f"  {'all':<31}{typical:>9.1f}{mean:>9.1f}{'':>14}{share}")
     lines.append(f"  ({' '.join(words)})")

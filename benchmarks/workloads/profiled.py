@@ -1,7 +1,8 @@
-"""Runs ``train.py`` with a clock around every hook of the probe. For ``steps.py --profile`` only: the clocks themselves cost time.
+"""Runs ``train.py`` with a clock around every part of the probe. For ``steps.py --profile`` only: the clocks themselves cost time.
 
-What a hook costs is what its outermost function takes, without what it calls of torch's own (the loader's next batch,
-the real backward).
+Every number is a part's own time: what it calls that has a clock too is taken off, be it ours or torch's (the loader's next
+batch, the real backward, the module's real call). So the numbers add up to what recording adds, but for what it does to the
+caches, and for the clocks.
 """
 
 import json
@@ -12,64 +13,66 @@ import torch
 import train
 
 TAKEN = {}
-"""By the name of the hook: [seconds so far, calls so far]."""
+"""By name: [own seconds so far, calls so far]. Names in brackets are not ours."""
+
+STACK = []
+"""Seconds that the clocked parts within each running one have taken."""
 
 
-def clocked(name, function, inner=None):
-    """``function`` with a clock around it; the time of the entry ``inner`` within it is taken off."""
-    entry = TAKEN[name] = [0.0, 0]
-    within = TAKEN[inner] if inner else [0.0]
+def clocked(name, function):
+    """``function`` with a clock around it."""
+    entry = TAKEN.setdefault(name, [0.0, 0])
     clock = time.perf_counter
 
     def wrapper(*args, **kwargs):
-        before = within[0]
+        STACK.append(0.0)
         began = clock()
         try:
             return function(*args, **kwargs)
         finally:
-            took = clock() - began - (within[0] - before)
-            entry[0] += took
+            took = clock() - began
+            entry[0] += took - STACK.pop()
             entry[1] += 1
+            if STACK:
+                STACK[-1] += took
 
     return wrapper
 
 
-def cell(function, name):
-    """The closure cell in which a wrapper of the probe holds what it wraps."""
-    return dict(zip(function.__code__.co_freevars, function.__closure__))[name]
+def clock_wrapped(owner, name, label, held):
+    """A clock around a wrapper of the probe, and another around what it wraps, which lies in its closure."""
+    wrapper = getattr(owner, name)
+    cell = dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__))[held]
+    cell.cell_contents = clocked(f"({label})", cell.cell_contents)
+    setattr(owner, name, clocked(label, wrapper))
+
+
+def clock_methods(kind, *names):
+    """Clocks around methods of a class."""
+    for name in names:
+        setattr(kind, name, clocked(f"{kind.__name__}.{name}", getattr(kind, name)))
 
 
 def install():
-    """Puts clocks around the probe's hooks and methods, as they lie in torch's registries and in the probe's classes."""
+    """Puts clocks around the probe's wrappers and hooks, as they lie in torch, and around its main methods."""
     probe = sys.modules["_reenact.probe.boot"].probe
-    kind = type(probe.training)
-    for name in ("loaded", "forward", "backward", "stepped", "before_step", "generators"):
-        setattr(kind, name, clocked(f"  Training.{name}", getattr(kind, name)))
-    trace = type(probe.trace)
-    trace.flush = clocked("    Trace.flush", trace.flush)
-    trace.emit = clocked("    Trace.emit", trace.emit)
-    kind._part = clocked("    fingerprint", kind._part)
-    modules = sys.modules["torch.nn.modules.module"]
+    clock_wrapped(torch.nn.Module, "__call__", "module call", "call")
+    clock_wrapped(torch.autograd, "backward", "backward", "original")
+    iterator = sys.modules["torch.utils.data.dataloader"]._BaseDataLoaderIter
+    clock_wrapped(iterator, "__next__", "loader next", "following")
     optimizers = sys.modules["torch.optim.optimizer"]
     for label, registry in (
-        ("module enter", modules._global_forward_pre_hooks),
-        ("module leave", modules._global_forward_hooks),
         ("optimizer before", optimizers._global_optimizer_pre_hooks),
         ("optimizer after", optimizers._global_optimizer_post_hooks),
     ):
         for key, hook in list(registry.items()):
             if hook.__module__.startswith("_reenact"):
                 registry[key] = clocked(label, hook)
-    # The engine's and the loader's own work is clocked too, and taken off the wrappers around it.
-    wrapper = torch.autograd.backward
-    held = cell(wrapper, "original")
-    held.cell_contents = clocked("(backward itself)", held.cell_contents)
-    torch.autograd.backward = clocked("backward", wrapper, "(backward itself)")
-    iterator = sys.modules["torch.utils.data.dataloader"]._BaseDataLoaderIter
-    wrapper = iterator.__next__
-    held = cell(wrapper, "following")
-    held.cell_contents = clocked("(next itself)", held.cell_contents)
-    iterator.__next__ = clocked("loader next", wrapper, "(next itself)")
+    clock_methods(
+        type(probe.training), "loaded", "forward", "backward", "stepped", "before_step", "generators", "_use_params"
+    )
+    clock_methods(sys.modules["_reenact.fingerprint.tensors"].TensorHasher, "total", "joint")
+    clock_methods(type(probe.trace), "emit", "flush")
 
 
 if __name__ == "__main__":
@@ -77,7 +80,7 @@ if __name__ == "__main__":
     torch.set_num_threads(args.threads)
     install()
     sums = {name: [] for name in TAKEN}
-    before = dict.fromkeys(TAKEN, 0.0)
+    before = {name: 0.0 for name in TAKEN}
     first = min(100, args.steps // 2)
 
     def each(number, loss):

@@ -151,3 +151,10 @@ def test_names_cannot_command_the_terminal(project: Project) -> None:
     out = project.cli("ls").out + project.cli("show", "last").out
     assert "\x1b" not in out and "\x07" not in out
     assert "\\x1b" in out
+
+
+def test_comparing_what_no_run_has(three: Project) -> None:
+    result = three.cli("ls", "--where", "los > 3 and lr=0.1")
+    assert result.code == 2 and result.out == ""
+    assert "'los'" in result.err and "did you mean loss" in result.err
+    assert three.cli("ls", "--where", "loss.min < 100 and not lr=7").code == 0

@@ -172,3 +172,9 @@ def test_a_stream_that_is_ascii_only(three: Project) -> None:
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert b"+ finished" in out and b"x failed" in out
+
+
+def test_an_option_of_python_is_not_one_of_run(project: Project) -> None:
+    result = project.cli("run", "--quiet", "-m", "pkg.mod", "lr=1")
+    assert result.code == 2
+    assert "reenact run python -m pkg.mod lr=1" in result.err

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 from endtoend import last_json, reenact
 
 UNSEEDED = """
@@ -170,3 +171,75 @@ def test_files_that_were_only_looked_for_are_there_again(project: Path) -> None:
     assert reenact("run", "train.py", cwd=project).returncode == 0
     done = reenact("verify", "last", "--json", cwd=project)
     assert last_json(done.stdout)["verdict"] == "identical", done.stderr
+
+
+def test_what_is_printed_is_compared_where_there_is_nothing_else(project: Path) -> None:
+    (project / "train.py").write_text("import time\nprint('at', time.time_ns())\n")
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    done = reenact("verify", "last", "--json", cwd=project)
+    found = last_json(done.stdout)
+    assert (done.returncode, found["verdict"]) == (1, "diverged"), found
+    assert [(one["path"], one["equal"]) for one in found["outputs"]] == [("log.txt (terminal output)", False)]
+    assert [cause["id"] for cause in found["causes"]] == ["output-only"]
+    (project / "train.py").write_text("import sys\nprint('same')\nprint('too', file=sys.stderr)\n")
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    done = reenact("verify", "last", "--json", cwd=project)
+    found = last_json(done.stdout)
+    assert (done.returncode, found["verdict"]) == (0, "identical"), found
+    assert [one["equal"] for one in found["outputs"]] == [True]
+    assert "nothing-compared" not in {gap["id"] for gap in found["gaps"]}
+    (project / "train.py").write_text("pass\n")
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    found = last_json(reenact("verify", "last", "--json", cwd=project).stdout)
+    assert (found["verdict"], found["outputs"]) == ("identical", [])
+    assert "nothing-compared" in {gap["id"] for gap in found["gaps"]}
+
+
+@pytest.mark.parametrize("words", [["--", "./go.sh"], ["--", "bash", "go.sh"]])
+def test_shell_script_is_replayed_as_recorded(project: Path, words: list[str]) -> None:
+    script = project / "go.sh"
+    script.write_text("#!/bin/bash\ncat $0 > copy.txt\n")
+    script.chmod(0o755)
+    assert reenact("run", *words, cwd=project).returncode == 0
+    data = json.loads((project / ".reenact" / "runs").glob("*/manifest.json").__next__().read_bytes())
+    assert [(one["path"], one["mode"]) for one in data["code"]["files"]] == [("go.sh", 0o755)]
+    script.write_text("#!/bin/bash\necho other > copy.txt\n")
+    script.chmod(0o644)
+    done = reenact("verify", "last", "--json", cwd=project)
+    assert (done.returncode, last_json(done.stdout)["verdict"]) == (0, "identical"), done.stdout + done.stderr
+
+
+def test_an_input_that_is_gone_is_said_to_come_from_the_store(project: Path) -> None:
+    (project / "train.py").write_text("open('o.txt', 'w').write(open('in.txt').read())\n")
+    (project / "in.txt").write_text("1")
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    (project / "in.txt").unlink()
+    done = reenact("verify", "last", "--json", cwd=project)
+    assert (done.returncode, last_json(done.stdout)["verdict"]) == (0, "identical"), done.stderr
+    assert "in.txt is gone: the content that the store kept is used" in done.stderr
+
+
+def test_an_input_outside_is_not_called_written(project: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "elsewhere"
+    outside.mkdir()
+    (outside / "in.txt").write_text("1")
+    (project / "train.py").write_text("import sys\nopen('o.txt', 'w').write(open(sys.argv[1]).read())\n")
+    assert reenact("run", "train.py", str(outside / "in.txt"), cwd=project).returncode == 0
+    (outside / "in.txt").unlink()
+    done = reenact("verify", "last", "--json", cwd=project)
+    assert "the run writes" not in done.stderr
+    if done.returncode != 3:  # 3: there are no namespaces here
+        assert last_json(done.stdout)["verdict"] == "identical"
+        assert f"{outside / 'in.txt'} is shown with its recorded content" in done.stderr
+
+
+def test_a_verdict_with_fresh_entropy_does_not_stand(project: Path) -> None:
+    (project / "train.py").write_text("import random\nopen('o.txt', 'w').write(str(random.random()))\n")
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    assert last_json(reenact("verify", "last", "--json", cwd=project).stdout)["verdict"] == "identical"
+    fresh = last_json(reenact("verify", "last", "--json", "--fresh-entropy", cwd=project).stdout)
+    assert (fresh["verdict"], fresh["fresh_entropy"]) == ("diverged", True)
+    assert "identical" in (table := reenact("ls", cwd=project).stdout) and "diverged" not in table
+    (listed,) = json.loads(reenact("ls", "--json", cwd=project).stdout)
+    assert [one["fresh_entropy"] for one in listed["verdicts"]] == [False, True]
+    assert "diverged, with fresh entropy" in reenact("show", "last", cwd=project).stdout

@@ -109,3 +109,32 @@ print(sum(p.sum().item() for p in model.parameters()).hex())
     ran, _ = recorder.probed("script.py", env={"PYTHONWARNINGS": "default"})
     assert ran.err == bare.err
     assert ran.code == bare.code == 0
+
+
+def test_relative_names_after_chdir_and_below_a_descriptor(recorder: Recorder) -> None:
+    recorder.script(
+        "import os, shutil\n"
+        "for folder in ('a', 'b', 'stage'): os.mkdir(folder)\n"
+        "for name in ('a/x', 'b/x', 'stage/keep.py', 'keep.py'): open(name, 'w').close()\n"
+        "os.system('touch a/y b/y')\n"
+        "for folder in ('a', '../b', '../b'):\n"
+        "    os.chdir(folder)\n"
+        "    open('y').close()\n"
+        "os.chdir('..')\n"
+        "shutil.rmtree('stage')\n"
+        "fd = os.open('a', os.O_RDONLY)\n"
+        "os.mkdir('made', dir_fd=fd)\n"
+        "os.rename('x', 'z', src_dir_fd=fd, dst_dir_fd=fd)\n"
+        "os.symlink('z', 'link', dir_fd=fd)\n"
+    )
+    ran, run_dir = recorder.probed("script.py")
+    assert ran.code == 0, ran.err
+    root = str(recorder.folder)
+    events = [event for event in of_kind(journal(run_dir), "file") if event["path"].startswith(root)]
+    told = [(event["op"], event["path"][len(root) + 1 :]) for event in events]
+    assert [path for op, path in told if op == "r" and path.endswith("/y")] == ["a/y", "b/y"]
+    assert [path for op, path in told if op == "remove"] == ["stage/keep.py"]
+    assert ("mkdir", "a/made") in told and ("w", "a/link") in told
+    assert [(event["path"], event["to"]) for event in events if event["op"] == "rename"] == [
+        (f"{root}/a/x", f"{root}/a/z")
+    ]

@@ -96,3 +96,7 @@ def test_the_same_recipe_on_several_threads_is_a_racing_operation():
 
 def test_causes_are_json_safe():
     assert set(causes.rank(example("grad"))[0].to_dict()) == {"id", "confidence", "evidence", "fix"}
+
+
+def test_step_before_training_is_said_in_words() -> None:
+    assert example("seed", -1).what() == "the first difference is seed before the first step"

@@ -91,7 +91,7 @@ def test_changes_are_seen(store: Store, three: list[str]) -> None:
     rows = Index(store).rows()
     assert [row.id for row in rows] == [three[1], three[0]]
     assert (rows[1].name, rows[1].tags, rows[1].note) == ("renamed", ["x"], "n")
-    assert rows[0].verdicts == [{"verdict": "identical", "candidate": three[2], "when": "2026"}]
+    assert rows[0].verdicts == [{"verdict": "identical", "candidate": three[2], "when": "2026", "fresh_entropy": False}]
 
 
 def test_an_unchanged_run_is_not_read_again(store: Store, three: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from .difference import (
     Difference,
     Progress,
     Tolerance,
+    at_step,
     difference,
     resolve,
     same_form,

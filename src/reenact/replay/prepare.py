@@ -28,7 +28,6 @@ from .runs import cut_short
 from .session import INJECT
 from .workspace import Workspace, build
 
-
 TOLD_AT_MOST = 10
 """Inputs that are gone of which each is named."""
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from . import difference
 from .console import console
 from .lines import LABEL, Lines
-from .quantities import digest, plain
+from .quantities import count, digest, plain
 
 _MINOR = "cannot change the numbers"
 _PATCH = {"+++": "bold", "---": "bold", "@@": "cyan", "+": "green", "-": "red"}

@@ -72,7 +72,8 @@ def parse(query: str) -> Node:
 
 def names(query: str) -> list[str]:
     """The names that a query compares, each once. Raises ReenactError as `parse` does."""
-    left, found = [parse(query)], {}
+    left: list[Node] = [parse(query)]
+    found: dict[str, None] = {}
     while left:
         node = left.pop(0)
         if isinstance(node, Compare):

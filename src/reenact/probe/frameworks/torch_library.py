@@ -72,7 +72,7 @@ def _watch_modules(probe: Probe, torch: Any) -> None:
     call = torch.nn.Module.__call__
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling() or depth[0] or not probe.training.mine():
+        if depth[0] or is_compiling() or not probe.training.mine():
             return call(self, *args, **kwargs)
         depth[0] = 1
         try:
