@@ -80,7 +80,7 @@ if __name__ == "__main__":
     torch.set_num_threads(args.threads)
     install()
     sums = {name: [] for name in TAKEN}
-    before = {name: 0.0 for name in TAKEN}
+    before = dict.fromkeys(TAKEN, 0.0)
     first = min(100, args.steps // 2)
 
     def each(number, loss):
