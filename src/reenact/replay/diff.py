@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 
 from ..errors import ReenactError
 from ..record.schema import Manifest, Trace
-from ..record.trace import Event, TraceReader
+from ..record.trace import TraceReader
 from ..store.project import Store
 from .causes import Context, rank
 from .changes import diff_manifests
@@ -20,7 +19,7 @@ from .compare import Difference, Tolerance, first_difference
 from .outputs import compare_outputs
 from .prepare import Progress
 from .runs import journal_events
-from .zoom import cost, zoom
+from .zoom import cost, is_joint, named, zoom
 
 ZOOM_SECONDS = 60.0
 """How long looking closer may take without being asked for."""
@@ -117,8 +116,8 @@ def _first(store: Store, left: Manifest, right: Manifest, tolerance: Tolerance |
             baseline_complete=ended_left.get(process, True),
             candidate_complete=ended_right.get(process, True),
         )
-        if difference is not None and _is_joint(difference) and trace is not None and other is not None:
-            difference = _named(
+        if difference is not None and is_joint(difference) and trace is not None and other is not None:
+            difference = named(
                 difference, _reader(store.run_dir(left.run), trace), _reader(store.run_dir(right.run), other)
             )
         if difference is not None:
@@ -126,35 +125,8 @@ def _first(store: Store, left: Manifest, right: Manifest, tolerance: Tolerance |
     return min(found, key=lambda one: (one.step, one.order, one.process), default=None)
 
 
-def _is_joint(difference: Difference) -> bool:
-    """True where the gradients or parameters of a step differ as a whole, and no tensor is named."""
-    return difference.kind in ("grad", "param") and difference.dtype is None
-
-
 def _is_vague(difference: Difference) -> bool:
-    return bool(difference.possibly) or _is_joint(difference)
-
-
-def _named(difference: Difference, left: TraceReader, right: TraceReader) -> Difference:
-    """The first tensor that differs in that step, where the last step was sampled tensor by tensor too."""
-
-    def single(reader: TraceReader) -> dict[str, Event]:
-        same = (one for one in reader if one.step == difference.step and one.kind_name == difference.kind)
-        return {one.name: one for one in same if one.dtype is not None}
-
-    others = single(right)
-    for name, one in single(left).items():
-        other = others.get(name)
-        if other is not None and other.value != one.value:
-            return dataclasses.replace(
-                difference,
-                name=name,
-                dtype=one.dtype,
-                shape=one.shape,
-                baseline_value=one.value,
-                candidate_value=other.value,
-            )
-    return difference
+    return bool(difference.possibly) or is_joint(difference)
 
 
 _none = Trace(process="", rank=None, path="", digest="", events=0, steps=0, core="")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..record.schema import Manifest
-from ..record.trace import TraceReader
+from ..record.trace import Event, TraceReader
 from ..store.project import Store
 from .again import replay
 from .compare import first_difference
@@ -59,4 +59,33 @@ def zoom(store: Store, a: str, b: str, difference: Difference, progress: Progres
     )
     if found is None or found.step > difference.step:
         return difference
+    if is_joint(found):
+        found = named(found, *readers)
     return dataclasses.replace(found, note=f"{found.note} found by replaying both runs".strip())
+
+
+def is_joint(difference: Difference) -> bool:
+    """True where the gradients or parameters of a step differ as a whole, and no tensor is named."""
+    return difference.kind in ("grad", "param") and difference.dtype is None
+
+
+def named(difference: Difference, left: TraceReader, right: TraceReader) -> Difference:
+    """The first tensor that differs in that step, where the last step was sampled tensor by tensor too."""
+
+    def single(reader: TraceReader) -> dict[str, Event]:
+        same = (one for one in reader if one.step == difference.step and one.kind_name == difference.kind)
+        return {one.name: one for one in same if one.dtype is not None}
+
+    others = single(right)
+    for name, one in single(left).items():
+        other = others.get(name)
+        if other is not None and other.value != one.value:
+            return dataclasses.replace(
+                difference,
+                name=name,
+                dtype=one.dtype,
+                shape=one.shape,
+                baseline_value=one.value,
+                candidate_value=other.value,
+            )
+    return difference
