@@ -28,9 +28,9 @@ DTYPES += [torch.complex64, torch.complex128, torch.float8_e4m3fn]
 SHAPES = [(), (0,), (1,), (3,), (7, 5), (4096,), (4097,), (100, 133), (3, 4096)]
 
 
-@pytest.fixture(scope="module")
-def hasher():
-    return tensors.TensorHasher(torch)
+@pytest.fixture(scope="module", params=[True, False], ids=["compiled", "torch"])
+def hasher(request: pytest.FixtureRequest):
+    return tensors.TensorHasher(torch, request.param)
 
 
 def raw(tensor) -> bytes:
@@ -106,7 +106,7 @@ def test_threads_do_not_count(hasher) -> None:
 
 def test_no_random_number_is_drawn(hasher) -> None:
     state = torch.get_rng_state()
-    tensors.TensorHasher(torch).fingerprint(torch.ones(10_000))
+    hasher.fingerprint(torch.ones(10_000))
     assert torch.equal(state, torch.get_rng_state())
 
 

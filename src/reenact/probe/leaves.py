@@ -19,7 +19,7 @@ def leaves(value: Any, tensor: type, name: str = "", depth: int = 0) -> list[tup
     if isinstance(value, tensor):
         return [(name, value)]
     found: list[tuple[str, Any]] = []
-    if depth >= DEPTH or value is None or isinstance(value, (str, bytes, int, float, bool, type)):
+    if depth >= DEPTH:
         return found
     if isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
@@ -29,6 +29,8 @@ def leaves(value: Any, tensor: type, name: str = "", depth: int = 0) -> list[tup
                 found += leaves(item, tensor, f"{name}[{index}]", depth + 1)
             if len(found) > MOST:
                 break
+    elif value is None or isinstance(value, (str, bytes, int, float, bool, type)):
+        pass
     elif hasattr(type(value), "items") and hasattr(type(value), "keys"):
         for key, item in list(value.items()):
             found += leaves(item, tensor, f"{name}[{key!r}]", depth + 1)

@@ -10,7 +10,7 @@ FIRST = 16
 BUDGET = 0.004
 """Share of a step's time that sampling may take on average …"""
 
-FLOOR = 15e-6
+FLOOR = 8e-6
 """… and the seconds a step that it may take in any case: what a step of a millisecond can spare."""
 
 NONE, JOINT, WHOLE = 0, 1, 2

@@ -1,7 +1,8 @@
 """The trace of one process: fixed-size binary events, in the order in which they happened.
 
-Events of a step are buffered and written with one ``os.write`` at its end. A value that is still being computed on a
-device holds its place in the queue; nothing here waits for a device while the program runs.
+Events are queued as they are and packed and written together, at the end of a step and at most every INTERVAL: between the
+steps of a training, every bit of code that runs costs several times what it does in a loop of its own. A value that is
+still being computed on a device holds its place in the queue; nothing here waits for a device while the program runs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import Any
 
 from ..fingerprint.weights import GOLDEN, finish, mix
 from .journal import complain, identity, open_unique, still_ours
-from .traceformat import MAGIC, NO_NAME, RECORD
+from .traceformat import MAGIC, NO_NAME, RECORD, float_bits
+
+INTERVAL = 0.02
+"""Seconds between two writes at least: what a kill may lose of a training whose steps are faster than that."""
 
 QUEUE = 8192
 """Events held back at most for a device that has not caught up."""
@@ -35,11 +39,16 @@ class Trace:
         self._names_fd = -1
         self._names_identity = (-1, -1)
         self._names: dict[Any, int] = {}
-        self._known: list[bytes] = []
-        """Packed events that are due, before those of the queue."""
-        self._queue: deque[tuple[int, int, int, int, Any]] = deque()
-        self.events = 0
+        self._queue: deque[tuple[int, Any, Any, Any, int, Any, int]] = deque()
+        self._written = 0
+        self._due = 0.0
+        self._pid = os.getpid()
         self.failed = False
+
+    @property
+    def events(self) -> int:
+        """How many there have been."""
+        return self._written + len(self._queue)
 
     def emit(self, kind: int, name: str, dtype: Any, shape: Any, step: int, value: Any, flags: int = 0) -> None:
         """Queues one event.
@@ -48,52 +57,61 @@ class Trace:
             kind: see :mod:`.traceformat`.
             name: of the tensor or value; with ``dtype`` and ``shape`` it makes a row of the name table.
             step: optimizer steps completed, or -1 before training.
-            value: an integer below 2**64, or an object with ``ready()`` and ``result()``.
+            value: an integer below 2**64; a float, whose bits count; a list of (weighted sum, bytes) to be combined; or an
+                object with ``ready()`` and ``result()``.
         """
-        key = (kind, name, dtype, shape)
-        row = self._names.get(key)
-        if row is None:
-            row = self._add_name(key)
-        if type(value) is int and not self._queue:
-            self._known.append(RECORD.pack(kind, flags, row, step, value))
-        else:
-            self._queue.append((kind, flags, row, step, value))
-        self.events += 1
-        if len(self._known) + len(self._queue) > QUEUE:
+        self._queue.append((kind, name, dtype, shape, step, value, flags))
+        if len(self._queue) > QUEUE:
             self.flush(wait=True)
+
+    def tick(self, now: float) -> None:
+        """A step is over, ``now`` in seconds of any one clock: writes what is due."""
+        if now >= self._due:
+            self._due = now + INTERVAL
+            self.flush()
 
     def flush(self, wait: bool = False) -> None:
         """Writes the events whose values are known, in order; with ``wait`` all of them."""
-        queue = self._queue
-        out = self._known
-        if not queue and not out:
-            return
+        queue, names, out = self._queue, self._names, []
         while queue:
-            kind, flags, row, step, value = queue[0]
+            event = queue.popleft()
+            kind, name, dtype, shape, step, value, flags = event
             if type(value) is not int:
-                if not wait and not value.ready():
-                    break
-                try:
-                    value = value.result()
-                except Exception as problem:
-                    complain("trace", problem)
-                    queue.popleft()
-                    self.failed = True
-                    continue
-            queue.popleft()
-            out.append(RECORD.pack(kind, flags, row, step, value))
-        self._known = []
-        if out:
-            try:
-                if self._fd < 0:
-                    self._open()
-                if still_ours(self._fd, self._identity):
-                    os.write(self._fd, b"".join(out))
+                if type(value) is float:
+                    value = float_bits(value)
+                elif type(value) is list:
+                    value = combine(value)
+                elif wait or value.ready():
+                    try:
+                        value = value.result()
+                    except Exception as problem:
+                        complain("trace", problem)
+                        self.failed = True
+                        continue
                 else:
-                    self.failed = True
-            except Exception as problem:
-                complain("trace", problem)
+                    queue.appendleft(event)
+                    break
+            key = (kind, name, dtype, shape)
+            row = names.get(key)
+            if row is None:
+                row = self._add_name(key)
+            out.append(RECORD.pack(kind, flags, row, step, value))
+        # A child that was forked behind Python's back must not write into its parent's trace.
+        if out and self._pid == os.getpid():
+            self._written += len(out)
+            self._write(b"".join(out))
+
+    def _write(self, events: bytes) -> None:
+        try:
+            if self._fd < 0:
+                self._open()
+            if still_ours(self._fd, self._identity):
+                os.write(self._fd, events)
+            else:
                 self.failed = True
+        except Exception as problem:
+            complain("trace", problem)
+            self.failed = True
 
     def _open(self) -> None:
         os.makedirs(self._folder, exist_ok=True)

@@ -19,14 +19,16 @@ from .device import Fetched, Mailbox, Pending
 from .entropy import plain
 from .leaves import leaves
 from .state import Probe
-from .trace import combine
-from .traceformat import BATCH, GRAD, HYPER, INIT, LOSS, NOGRAD, OUT, PARAM, RAW, RNG, SAVE, float_bits
+from .traceformat import BATCH, GRAD, HYPER, INIT, LOSS, NOGRAD, OUT, PARAM, RAW, RNG, SAVE
 
 EVALUATIONS = 16
 """Forward passes without gradient that are recorded within one step; of later ones those at powers of two."""
 
 DEVICE_RATE = 4e11
 """Bytes a second that an accelerator fingerprints, at least."""
+
+COLD = 1.5
+"""What a fingerprint takes between the steps of a training, when it takes 1 in a loop of its own."""
 
 OPTIMIZERS = 16
 """Optimizers whose last step is sampled when they are collected; a program that makes one in every round has many."""
@@ -53,7 +55,8 @@ class Training:
         self._mailbox: Mailbox | None = None
         recorded = probe.given.schedule if probe.given is not None else []
         self._schedule = when.Schedule(recorded, probe.settings.get("window"))
-        self._thread = get_ident()
+        self.thread = get_ident()
+        """The thread whose training is traced: the one that imported torch, until another trains first."""
         self._trained = False
         self.steps = 0
         """Optimizer steps completed."""
@@ -61,8 +64,9 @@ class Training:
         """An optimizer has been made: its steps are the steps. Without one, each backward pass is one."""
         self._passed = False
         self._begun = False
-        self._loaded: list[_Seen] = []
-        self._seen_models: dict[int, Any] = {}
+        self._loaded: list[tuple[Any, int, int, int]] = []
+        """Tensors that the loader handed over, not kept alive: weak reference, address, elements, version."""
+        self._models: dict[int, Any] = {}
         self._names: dict[int, tuple[Any, str]] = {}
         self._optimizers: dict[int, Any] = {}
         self._hyper: dict[int, Any] = {}
@@ -80,17 +84,17 @@ class Training:
     # -- helpers ---------------------------------------------------------------------------------------------------
 
     def mine(self) -> bool:
-        """True on the thread whose training is traced: the one that imported torch, until another trains first."""
-        return self._thread == get_ident()
+        """True on the thread whose training is traced."""
+        return self.thread == get_ident()
 
     def claim(self) -> bool:
         """Called where a thread trains. True when it is the traced one, or becomes it; a second one is a gap."""
         here = get_ident()
-        if here == self._thread:
+        if here == self.thread:
             self._trained = True
             return True
-        if not self._trained or self._thread not in sys._current_frames():
-            self._thread, self._trained = here, True
+        if not self._trained or self.thread not in sys._current_frames():
+            self.thread, self._trained = here, True
             return True
         self._probe.journal.gap("threads", "several threads train at once; the first one alone was traced", True)
         return False
@@ -99,11 +103,8 @@ class Training:
         """The step that an event belongs to: -1 before training has begun."""
         return self.steps if self._begun else -1
 
-    def _part(self, tensor: Any) -> tuple[Any, int]:
-        return self._hasher.total(tensor)
-
     def _value(self, parts: list[tuple[Any, Any]]) -> Any:
-        """An event's value from its parts: an integer where they are all known, else something that will know."""
+        """An event's value from its parts: themselves where they are all known, else something that will know."""
         for number, _ in parts:
             if type(number) is not int:
                 if number.device.type != "cuda":
@@ -111,23 +112,29 @@ class Training:
                 if self._mailbox is None:
                     self._mailbox = Mailbox(self._torch)
                 return Pending(self._mailbox, parts)
-        return combine(parts)
+        return parts
 
     def _emit(
         self, kind: int, label: str, found: list[tuple[str, Any]], step: int, whole: bool, flags: int = 0
     ) -> None:
         """Emits one event for each tensor, or one joint event for all of them."""
         if not whole and len(found) > 1:
-            parts = self._hasher.joint([tensor for _, tensor in found])
-            if parts:
-                self._trace.emit(kind, f"{label} ({len(found)} tensors)", None, None, step, self._value(parts), flags)
+            self._emit_joint(kind, label, [tensor for _, tensor in found], step, flags)
             return
+        value_of = self._hasher.value
         for name, tensor in found:
             try:
-                part = self._part(tensor)
+                value = value_of(tensor)
             except Unhashable:
                 continue
-            self._trace.emit(kind, label + name, tensor.dtype, tensor.shape, step, self._value([part]), flags)
+            if type(value) is not int:
+                value = self._value(value)
+            self._trace.emit(kind, label + name, tensor.dtype, tensor.shape, step, value, flags)
+
+    def _emit_joint(self, kind: int, label: str, tensors: list[Any], step: int, flags: int) -> None:
+        parts = self._hasher.joint(tensors)
+        if parts:
+            self._trace.emit(kind, f"{label} ({len(tensors)} tensors)", None, None, step, self._value(parts), flags)
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -135,12 +142,12 @@ class Training:
         """A DataLoader has handed over a batch."""
         began = perf_counter()
         self._begun = True
-        self._count_passes()
+        if self._passed:
+            self._end_pass()
         found = leaves(batch, self._tensor)
         if found:
-            whole = when.always(self.steps)
-            self._emit(BATCH, "loader", found, self.steps, whole)
-            self._loaded = [_Seen(tensor) for _, tensor in found]
+            self._emit(BATCH, "loader", found, self.steps, when.always(self.steps))
+            self._loaded = [(weakref.ref(t), t.data_ptr(), t.numel(), _version(t)) for _, t in found]
         elif batch is not None:
             hasher = self.value_hasher()
             self._trace.emit(BATCH, "loader", type(batch).__name__, None, self.steps, hasher.fingerprint(batch))
@@ -148,51 +155,67 @@ class Training:
                 self._probe.journal.gap("opaque-batch", f"the loader hands over {name}, whose content cannot be seen")
         self._spent += perf_counter() - began
 
-    def forward(self, module: Any, args: Any, kwargs: Any, output: Any) -> None:
-        """A root module has returned."""
+    def model(self, module: Any) -> Any:
+        """What is known of a root module that has parameters; None for others: criteria, transforms."""
+        known = self._models.get(id(module))
+        if known is None or known[0]() is not module:
+            known = self._meet_model(module)
+        return known if known[1] else None
+
+    def forward(self, known: Any, module: Any, args: Any, kwargs: Any, output: Any) -> None:
+        """A root module has returned; ``known`` is what :meth:`model` says of it."""
         began = perf_counter()
         training = self._grad_enabled()
-        if not training:
+        if training:
+            if not known[2]:
+                known[2] = True
+                self._born(module)
+            self._begun = True
+            if self._passed:
+                self._end_pass()
+            flags = 0
+        else:
             count = self._evaluations
             self._evaluations += 1
             if count >= EVALUATIONS and count & (count - 1):
                 return
-        if not self._has_parameters(module, training):
-            return
-        if training:
-            self._begun = True
-            self._count_passes()
-        self._use_params()
-        step = self.step_now()
-        flags = 0 if training else NOGRAD
+            flags = NOGRAD
+        if self._unused:
+            self._use_params()
         whole = when.always(self.steps)
-        inputs = [
-            pair for pair in leaves((args, kwargs) if kwargs else args, self._tensor) if not self._is_loaded(pair[1])
-        ]
+        step = self.steps if self._begun else -1
+        inputs = leaves((args, kwargs) if kwargs else args, self._tensor)
+        if self._loaded:
+            inputs = [pair for pair in inputs if not self._is_loaded(pair[1])]
         if inputs:
             self._emit(BATCH, "input", inputs, step, whole, flags)
         self._emit(OUT, "out", leaves(output, self._tensor), step, whole, flags)
-        self._spent += perf_counter() - began
+        now = perf_counter()
+        self._spent += now - began
+        if not training:
+            self._trace.tick(now)
 
     def backward(self, tensors: Any) -> None:
         """``backward`` is about to run from these tensors: the loss."""
         began = perf_counter()
         self._begun = True
-        self._count_passes()
+        if self._passed:
+            self._end_pass()
         self._passed = True
-        self._use_params()
+        if self._unused:
+            self._use_params()
         for index, tensor in enumerate([tensors] if isinstance(tensors, self._tensor) else list(tensors)):
-            name = "loss" if index == 0 else f"loss[{index}]"
-            if tensor.numel() == 1 and tensor.is_floating_point():
-                value: Any
-                if tensor.is_cpu:
-                    value = float_bits(tensor.item())
-                else:
-                    bits = tensor.detach().reshape(()).double().view(self._torch.int64)
-                    value = self._value([(bits, None)])
-                self._trace.emit(LOSS, name, tensor.dtype, tensor.shape, self.steps, value, RAW)
-            else:
+            name = f"loss[{index}]" if index else "loss"
+            if tensor.numel() != 1 or not tensor.is_floating_point():
                 self._emit(LOSS, name, [("", tensor)], self.steps, True)
+                continue
+            value: Any
+            if tensor.is_cpu:
+                value = tensor.item()
+            else:
+                bits = tensor.detach().reshape(()).double().view(self._torch.int64)
+                value = self._value([(bits, None)])
+            self._trace.emit(LOSS, name, tensor.dtype, tensor.shape, self.steps, value, RAW)
         self._spent += perf_counter() - began
 
     def stepped(self, optimizer: Any) -> None:
@@ -207,11 +230,10 @@ class Training:
         self._note_hyper(optimizer, groups, step)
         how = self._schedule.at(step)
         if how != when.NONE:
-            grads = self._grads(groups)
-            self._sample(GRAD, grads, step, how)
+            self._sample(GRAD, groups, step, how)
             self._unused.append((weakref.ref(optimizer), step, how))
             if step == when.FIRST - 1:
-                self._joint_cost = _cost_of(self._hasher, [grad for _, grad in grads])
+                self._joint_cost = _cost_of(self._hasher, _tensors(GRAD, groups))
         self._last_step[key] = step
         self.steps = step + 1
         self._evaluations = 0
@@ -219,7 +241,7 @@ class Training:
         if step < when.FIRST:
             self._measure(step, began, now)
         self._spent += now - began
-        self._trace.flush()
+        self._trace.tick(now)
 
     def saved(self, what: str, path: str, value: Any, site: str) -> None:
         """Something is about to be saved; its content and the generators' states are fingerprinted."""
@@ -256,33 +278,28 @@ class Training:
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
-    def _count_passes(self) -> None:
+    def _end_pass(self) -> None:
         """Where parameters are updated by hand, what follows a backward pass belongs to the next step."""
-        if self._passed:
-            self._passed = False
-            if not self.has_optimizer:
-                self.steps += 1
-                self._evaluations = 0
-                self._trace.flush()
+        self._passed = False
+        if not self.has_optimizer:
+            self.steps += 1
+            self._evaluations = 0
+            self._trace.tick(perf_counter())
 
     def _is_loaded(self, tensor: Any) -> bool:
-        """True when the loader's batch of this step holds the same tensor: no need to write it twice."""
-        for seen in self._loaded:  # noqa: SIM110  a generator costs more than the loop, at every step
-            if seen.same(tensor):
-                return True
+        """True when the loader's batch holds the same bytes: the same memory, not written since. No need to write them twice."""
+        for reference, address, numel, version in self._loaded:
+            same = reference()
+            if tensor is same or (same is not None and tensor.data_ptr() == address):
+                return bool(tensor.numel() == numel and _version(tensor) == version and tensor.is_contiguous())
         return False
 
-    def _has_parameters(self, module: Any, training: bool) -> bool:
-        """True for a model; criteria and transforms have no parameters. Meets a model at its first training pass."""
+    def _meet_model(self, module: Any) -> list[Any]:
+        """[weak reference, has parameters, has been seen to train]"""
         key = id(module)
-        entry = self._seen_models.get(key)
-        if entry is None or entry[0]() is not module:
-            trains = next(iter(module.parameters()), None) is not None
-            entry = self._seen_models[key] = [weakref.ref(module, _forget(self._seen_models, key)), trains, False]
-        if entry[1] and training and not entry[2]:
-            entry[2] = True
-            self._born(module)
-        return bool(entry[1])
+        trains = next(iter(module.parameters()), None) is not None
+        known = self._models[key] = [weakref.ref(module, _forget(self._models, key)), trains, False]
+        return known
 
     def _born(self, module: Any) -> None:
         """Fingerprints a model's parameters and buffers before its first step."""
@@ -301,9 +318,10 @@ class Training:
 
     def before_step(self, optimizer: Any) -> None:
         """An optimizer is about to make a step: parameters of no module that was called are fingerprinted now."""
-        self._use_params()
-        key = id(optimizer)
-        if key in self._optimizers and self._optimizers[key]() is optimizer:
+        if self._unused:
+            self._use_params()
+        known = self._optimizers.get(id(optimizer))
+        if known is not None and known() is optimizer:
             return
         self._meet(optimizer)
         fresh = [pair for pair in self._parameters(optimizer.param_groups) if id(pair[1]) not in self._names]
@@ -345,11 +363,16 @@ class Training:
     def _grads(self, groups: Any) -> list[tuple[str, Any]]:
         return [(name, p.grad) for name, p in self._parameters(groups) if p.grad is not None]
 
-    def _sample(self, kind: int, found: list[tuple[str, Any]], step: int, how: int) -> None:
+    def _sample(self, kind: int, groups: Any, step: int, how: int) -> None:
+        """Fingerprints all gradients or parameters, together or each for itself."""
         if how & when.JOINT:
-            self._emit(kind, "", found, step, False)
+            found = _tensors(kind, groups)
+            if len(found) > 1:
+                self._emit_joint(kind, "", found, step, 0)
+            else:
+                how = when.WHOLE
         if how & when.WHOLE:
-            self._emit(kind, "", found, step, True)
+            self._emit(kind, "", self._grads(groups) if kind == GRAD else self._parameters(groups), step, True)
 
     def _use_params(self) -> None:
         """Fingerprints what sampled steps left in the parameters, when they are next used: with all that came after."""
@@ -357,7 +380,7 @@ class Training:
             reference, step, how = self._unused.pop(0)
             optimizer = reference()
             if optimizer is not None:
-                self._sample(PARAM, self._parameters(optimizer.param_groups), step, how)
+                self._sample(PARAM, optimizer.param_groups, step, how)
                 if how & when.WHOLE:
                     self._last_whole[id(optimizer)] = step
 
@@ -395,9 +418,10 @@ class Training:
         parts = []
         for kind, name, tensor in found:
             try:
-                parts.append((kind, name, tensor.dtype, tensor.shape, self._value([self._part(tensor)])))
+                value = self._hasher.value(tensor)
             except Unhashable:
                 continue
+            parts.append((kind, name, tensor.dtype, tensor.shape, value if type(value) is int else self._value(value)))
         self._finals[len(self._finals)] = [last, parts]
 
     def finish(self, probe: Probe) -> dict[str, Any]:
@@ -409,27 +433,10 @@ class Training:
         for last, parts in self._finals.values():
             for kind, name, dtype, shape, value in parts:
                 self._trace.emit(kind, name, dtype, shape, last, value)
-        self._count_passes()
+        if self._passed:
+            self._end_pass()
         self._trace.flush(wait=True)
         return {"steps": self.steps, "events": self._trace.events, "opaque": sorted(self.opaque)}
-
-
-class _Seen:
-    """A tensor that the loader handed over, remembered without keeping it alive."""
-
-    __slots__ = ("_numel", "_pointer", "_reference", "_version")
-
-    def __init__(self, tensor: Any) -> None:
-        self._reference = weakref.ref(tensor)
-        self._pointer = tensor.data_ptr()
-        self._numel = tensor.numel()
-        self._version = _version(tensor)
-
-    def same(self, tensor: Any) -> bool:
-        """True when ``tensor`` holds the bytes that were fingerprinted: the same memory, not written since."""
-        if tensor is not self._reference() and (self._reference() is None or tensor.data_ptr() != self._pointer):
-            return False
-        return tensor.numel() == self._numel and _version(tensor) == self._version and tensor.is_contiguous()
 
 
 def _forget(table: dict[int, Any], key: int) -> Any:
@@ -463,6 +470,12 @@ def _readable(value: Any) -> Any:
     return plain(value)
 
 
+def _tensors(kind: int, groups: Any) -> list[Any]:
+    """The parameters of an optimizer, or their gradients."""
+    found = [param for group in groups for param in group["params"]]
+    return [param.grad for param in found if param.grad is not None] if kind == GRAD else found
+
+
 def _cost_of(hasher: TensorHasher, tensors: list[Any]) -> float:
     """Seconds that one joint fingerprint of these tensors takes; on a device, as far as can be said without waiting."""
     best = float("inf")
@@ -470,4 +483,4 @@ def _cost_of(hasher: TensorHasher, tensors: list[Any]) -> float:
         began = perf_counter()
         hasher.joint(tensors)
         best = min(best, perf_counter() - began)
-    return best + sum(t.numel() * t.element_size() for t in tensors if t.device.type != "cpu") / DEVICE_RATE
+    return COLD * best + sum(t.numel() * t.element_size() for t in tensors if t.device.type != "cpu") / DEVICE_RATE

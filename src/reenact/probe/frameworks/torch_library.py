@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident
 from typing import Any
 
 from ..callsite import call_site
@@ -34,6 +35,7 @@ def hook(probe: Probe, torch: Any) -> None:
     _watch_backward(probe, torch)
     _watch_files(probe, torch)
     _watch_hazards(probe, torch)
+    _watch_exit(probe)
 
 
 def _forget(probe: Probe, torch: Any) -> None:
@@ -55,8 +57,9 @@ def _busy_elsewhere(torch: Any) -> Any:
 
 
 def _compiling(torch: Any) -> Any:
+    """A function that torch.compile takes for True while it traces; called at every step, so the shortest there is."""
     compiler = getattr(torch, "compiler", None)
-    return getattr(compiler, "is_compiling", None) or (lambda: False)
+    return getattr(compiler, "is_dynamo_compiling", None) or (lambda: False)
 
 
 def _watch_modules(probe: Probe, torch: Any) -> None:
@@ -65,14 +68,13 @@ def _watch_modules(probe: Probe, torch: Any) -> None:
     ``Module.__call__`` is wrapped, not hooked: as soon as there is one global hook, torch takes every submodule of every
     model through its long path, which costs some microseconds for each.
     """
-    is_compiling = _compiling(torch)
     busy = _busy_elsewhere(torch)
+    training = probe.training
     depth = [0]
-    pid = os.getpid
     call = torch.nn.Module.__call__
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if depth[0] or is_compiling() or not probe.training.mine():
+        if depth[0] or training.thread != get_ident():
             return call(self, *args, **kwargs)
         depth[0] = 1
         try:
@@ -80,8 +82,9 @@ def _watch_modules(probe: Probe, torch: Any) -> None:
         finally:
             depth[0] = 0
         try:
-            if probe.pid == pid() and not busy() and not _in_worker():
-                probe.training.forward(self, args, kwargs, output)
+            known = training.model(self)
+            if known is not None and not busy() and not in_worker():
+                training.forward(known, self, args, kwargs, output)
         except Exception as problem:
             failed(probe, "forward", problem)
         return output
@@ -91,15 +94,17 @@ def _watch_modules(probe: Probe, torch: Any) -> None:
     passed_over.append(__call__.__code__)
 
 
-def _in_worker() -> bool:
+def in_worker() -> bool:
+    """True in a worker process of a DataLoader."""
     data = sys.modules.get("torch.utils.data._utils.worker")
-    return data is not None and data.get_worker_info() is not None
+    return data is not None and data._worker_info is not None
 
 
 def _watch_optimizers(probe: Probe, torch: Any) -> None:
     """Every ``torch.optim.Optimizer``; a step inside a step (``super().step()``) counts once."""
     from_optimizer = sys.modules["torch.optim.optimizer"]
     is_compiling = _compiling(torch)
+    training = probe.training
     inside: list[int] = []
     first = [True]
 
@@ -107,13 +112,13 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
         if is_compiling():
             return
         try:
-            if not probe.training.claim():
+            if not training.claim():
                 return
             inside.append(id(optimizer))
             if len(inside) > 8:
                 del inside[:-1]
             if len(inside) == 1:
-                probe.training.before_step(optimizer)
+                training.before_step(optimizer)
         except Exception as problem:
             failed(probe, "step", problem)
 
@@ -121,14 +126,14 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
         if is_compiling():
             return
         try:
-            if not probe.training.mine():
+            if training.thread != get_ident():
                 return
             if inside:
                 inside.pop()
             if id(optimizer) in inside:
                 return
             inside.clear()
-            probe.training.stepped(optimizer)
+            training.stepped(optimizer)
             if first[0]:
                 first[0] = False
                 probe.journal.write("library", name="torch", **_settings(torch))
@@ -167,12 +172,13 @@ def _watch_backward(probe: Probe, torch: Any) -> None:
     original = torch.autograd.backward
     is_compiling = _compiling(torch)
     busy = _busy_elsewhere(torch)
+    training = probe.training
 
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
         if not is_compiling():
             try:
-                if not busy() and probe.training.claim():
-                    probe.training.backward(tensors)
+                if not busy() and training.claim():
+                    training.backward(tensors)
             except Exception as problem:
                 failed(probe, "backward", problem)
         return original(tensors, *args, **kwargs)
@@ -190,7 +196,7 @@ def _watch_files(probe: Probe, torch: Any) -> None:
             named = isinstance(f, (str, bytes, os.PathLike))
             if named:
                 note(f, "w", "torch.save")
-            if probe.training.mine() and not _in_worker():
+            if probe.training.mine() and not in_worker():
                 path = os.path.abspath(os.fsdecode(f)) if named else getattr(f, "name", None)
                 path = path if isinstance(path, str) else ""
                 probe.training.saved("torch.save", path, obj, call_site())
@@ -270,6 +276,21 @@ def _watch_hazards(probe: Probe, torch: Any) -> None:
         original = getattr(owner, name, None)
         if original is not None:
             setattr(owner, name, _noting(probe, original, hazard, detail))
+
+
+def _watch_exit(probe: Probe) -> None:
+    """``os._exit`` skips ``atexit``: the last steps are written before it."""
+    original = os._exit
+
+    def _exit(status: int) -> None:
+        try:
+            probe.trace.flush()
+        except Exception as problem:
+            complain("exit", problem)
+        original(status)
+
+    dress(_exit, original)
+    os._exit = _exit  # type: ignore[assignment]
 
 
 def _noting(probe: Probe, original: Any, hazard: str, detail: str) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from typing import Any
 
 from ..callsite import call_site
 from ..entropy import dress
 from ..state import Probe
-from .torch_library import failed
+from .torch_library import failed, in_worker
 
 
 def hook(probe: Probe, module: Any) -> None:
@@ -47,9 +46,7 @@ def hook(probe: Probe, module: Any) -> None:
 
 def watching(probe: Probe) -> bool:
     """True in the process and on the thread that trains."""
-    from .torch_library import _in_worker
-
-    return probe.training is not None and probe.pid == os.getpid() and probe.training.mine() and not _in_worker()
+    return probe.training is not None and probe.training.mine() and not in_worker()
 
 
 def _describe(probe: Probe, loader: Any, n: int) -> None:
