@@ -45,10 +45,10 @@ class Case:
 
 
 CASES = (
-    Case("mlp-1", "mlp", "loader", 1, 1500, 1.05),
-    Case("mlp-1-manual", "mlp", "manual", 1, 1500, 1.05),
+    Case("mlp-1", "mlp", "loader", 1, 3000, 1.05),
+    Case("mlp-1-manual", "mlp", "manual", 1, 3000, 1.05),
     Case("mlp-10", "mlp", "loader", 10, 250, 1.01),
-    Case("cnn-1", "cnn", "manual", 1, 1500, 1.05),
+    Case("cnn-1", "cnn", "manual", 1, 3000, 1.05),
     Case("cnn-10", "cnn", "loader", 10, 250, 1.01),
     Case("transformer", "transformer", "manual", None, 40, 1.01, pairs=3),
 )
