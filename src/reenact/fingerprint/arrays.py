@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import native
 from .weights import LEVELS, ROW, finish, signed_weights
 
 BLOCK = 64
@@ -19,12 +20,13 @@ def _row_weights(np: Any, level: int) -> Any:
     return row
 
 
-def fingerprint_array(array: Any, np: Any) -> int:
+def fingerprint_array(array: Any, np: Any, compiled: bool = True) -> int:
     """64-bit fingerprint of a numpy array's elements in C order.
 
     Args:
         array: any shape, any dtype but object.
         np: the numpy module that the program imported.
+        compiled: use the compiled sums where they were built.
 
     Raises:
         TypeError: the array holds Python objects.
@@ -33,6 +35,9 @@ def fingerprint_array(array: Any, np: Any) -> int:
         raise TypeError("an array of Python objects has no bytes to fingerprint")
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     nbytes = flat.size
+    library = native.load() if compiled else None
+    if library is not None:
+        return library.fingerprint(flat.__array_interface__["data"][0], nbytes)
     if nbytes % 4:
         flat = np.concatenate([flat, np.zeros(-nbytes % 4, np.uint8)])
     return finish(_total(flat.view(np.int32), 0, np), nbytes)

@@ -55,9 +55,14 @@ def _typed(function: Any, first: Any, ctypes: Any) -> Any:
     return function
 
 
+_loaded: list[Native | None] = []
+
+
 def load() -> Native | None:
-    """The library, or None where it was not built or does not fit."""
-    try:
-        return Native()
-    except (OSError, ImportError, AttributeError):
-        return None
+    """The library, loaded once; None where it was not built or does not fit."""
+    if not _loaded:
+        try:
+            _loaded.append(Native())
+        except (OSError, ImportError, AttributeError):
+            _loaded.append(None)
+    return _loaded[0]
