@@ -17,13 +17,13 @@ from .names import Binding
 from .signatures import CALLS, IN_PLACE, KEYWORDS
 from .training import FUNCTIONS, over_range, training_loops
 from .values import NoValue, is_number, literal
-from .vocabulary import COUNTERS, is_hyperparameter, is_learning_rate, snake
+from .vocabulary import COUNTERS, is_hyperparameter, is_learning_rate, is_size_of_data, snake
 
 ARGUMENT, CONSTANT, DEFAULT, EPOCHS, SCHEDULE, FLAG = "argument", "constant", "default", "epochs", "schedule", "flag"
 """A literal in a call; a name bound to a literal; the default of a parameter; a literal range that trains; a literal that
 changes the learning rate in the loop; a setting that the command line can change already."""
 
-SURE, LIKELY = 0.9, 0.6
+SURE, LIKELY, UNLIKELY = 0.9, 0.6, 0.4
 
 _FOREIGN = (
     *(
@@ -86,12 +86,12 @@ class Hyperparameter:
         return self.kind != FLAG
 
 
-def hyperparameters(module: Module) -> list[Hyperparameter]:
-    """All that can be seen, in the order of the source; each value is there once."""
+def hyperparameters(module: Module, least: float = 0.5) -> list[Hyperparameter]:
+    """All that can be seen whose score is at least `least`, in the order of the source; each value is there once."""
     search = _Search(module)
     search.run()
     found = sorted(search.found.values(), key=lambda one: (one.line, one.column))
-    return [one for one in found if one.score >= 0.5]
+    return [one for one in found if one.score >= least]
 
 
 class _Search:
@@ -179,6 +179,8 @@ class _Search:
             return
         for keyword in call.keywords:
             if keyword.arg and is_hyperparameter(keyword.arg):
+                if keyword.arg.endswith("_dim") and literal_or_none(keyword.value) in (-1, 0, 1):
+                    continue  # an axis
                 self._given(keyword.value, keyword.arg, f"{_called(call)}({keyword.arg})", call, SURE - 0.1)
 
     def _given(self, value: ast.expr, name: str, tie: str, site: ast.AST, score: float) -> bool:
@@ -261,6 +263,7 @@ class _Search:
 
     def _constants(self) -> None:
         """Names bound to numbers in the module, in its functions and its classes, where the name says what it is."""
+        settings = all(isinstance(node, (ast.Assign, ast.AnnAssign, ast.Expr)) for node in self.module.tree.body)
         for statement in self.module.assignments:
             if statement.value is None:
                 continue
@@ -269,6 +272,8 @@ class _Search:
                 if name is None or value in self.found or not (is_number(value) or _is_bool(value)):
                     continue
                 if _is_bool(value) and not is_learning_rate(name.replace("decay_", "")):
+                    continue
+                if not (self.module.is_numeric or settings or self._in_class(statement)):
                     continue
                 if is_hyperparameter(name) and self._is_setting(target, name):
                     declared = isinstance(statement, ast.AnnAssign) and self._is_declared(statement)
@@ -279,17 +284,8 @@ class _Search:
         if snake(name) in COUNTERS and not (name.isupper() and len(name) > 1):
             return False
         if isinstance(target, ast.Attribute):
-            return _attribute_root(target) in (
-                "args",
-                "opt",
-                "config",
-                "cfg",
-                "hparams",
-                "hp",
-                "params",
-                "opts",
-                "conf",
-            )
+            # What is set on parsed arguments overrides them in some case, which is no setting of its own.
+            return _attribute_root(target) in ("config", "cfg", "hparams", "hp", "conf")
         if isinstance(target, ast.Subscript):
             return True
         if literal_or_none(_value_of(target, self.module)) in (0, None) and not name.isupper():
@@ -299,6 +295,9 @@ class _Search:
                 return False
         scope = self.module.names.scope(target).node
         return isinstance(scope, (ast.Module, ast.ClassDef)) or len(self.module.names.lookup(name, target)) == 1
+
+    def _in_class(self, statement: ast.stmt) -> bool:
+        return isinstance(self.module.names.scope(statement).node, ast.ClassDef)
 
     def _is_declared(self, statement: ast.AnnAssign) -> bool:
         """A field of a dataclass and the like: a configuration that other code fills."""
@@ -321,6 +320,8 @@ class _Search:
                     self._add(keyword.value, name, FLAG, SURE, f"add_argument({long[0]!r})", call)
 
     def _add(self, value: ast.expr, name: str, kind: str, score: float, tie: str, site: ast.AST) -> None:
+        if kind in (CONSTANT, DEFAULT) and is_size_of_data(name):
+            score = UNLIKELY
         before = self.found.get(value)
         if before is not None:
             if tie not in before.tied:
@@ -374,11 +375,7 @@ def _parts(value: ast.expr) -> Iterator[tuple[ast.expr, float]]:
     elif isinstance(value, ast.BinOp):
         for side in (value.left, value.right):
             yield from ((part, weight + 0.1) for part, weight in _parts(side) if isinstance(part, ast.Name))
-        if isinstance(value.op, ast.Mult):
-            yield from (
-                (side, 0.2) for side in (value.left, value.right) if is_number(side) and literal(side) not in (2, 4)
-            )
-        elif isinstance(value.op, ast.Add) and is_number(value.left):
+        if isinstance(value.op, ast.Add) and is_number(value.left):
             yield value.left, 0.1
     elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("int", "float"):
         for argument in value.args:

@@ -16,6 +16,36 @@ from .names import Names
 
 Node = TypeVar("Node", bound=ast.AST)
 IGNORE = re.compile(r"#\s*reenact:\s*ignore(?:\[([\w\-, ]*)\])?")
+NUMERIC = frozenset(
+    [
+        "torch",
+        "torchvision",
+        "torchaudio",
+        "numpy",
+        "scipy",
+        "pandas",
+        "sklearn",
+        "tensorflow",
+        "keras",
+        "jax",
+        "flax",
+        "transformers",
+        "datasets",
+        "PIL",
+        "cv2",
+        "skimage",
+        "lightning",
+        "pytorch_lightning",
+        "xgboost",
+        "lightgbm",
+        "catboost",
+        "polars",
+        "nltk",
+        "gensim",
+        "paddle",
+        "mxnet",
+    ]
+)
 LARGEST = 5_000_000
 """Bytes of the largest file that is looked at: what is larger was not written by a person."""
 
@@ -87,6 +117,11 @@ class Module:
         whole = {alias.name for node in self.nodes(ast.Import) for alias in node.names}
         parts = {node.module for node in self.nodes(ast.ImportFrom) if node.module and not node.level}
         return {name.partition(".")[0] for name in whole | parts}
+
+    @cached_property
+    def is_numeric(self) -> bool:
+        """True where the file imports a library that computes: where the order of things can change a number."""
+        return bool(self.imported & NUMERIC)
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """The nodes around a node, innermost first."""

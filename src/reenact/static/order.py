@@ -227,9 +227,15 @@ def _sorted_later(attribute: str, module: Module) -> bool:
 
 def _method(attribute: ast.Attribute, module: Module, loops: bool, ordered: bool, depth: int) -> bool:
     """A method of the collection: of a set, most give a set again; ``pop`` takes what comes first."""
+    if ordered and attribute.attr in _POSITIONS:
+        return True
     call = module.parents.get(attribute)
     if not isinstance(call, ast.Call) or call.func is not attribute:
         return False
     if attribute.attr in ("union", "intersection", "difference", "symmetric_difference", "copy"):
         return _feeds(call, module, loops, ordered, depth)
     return False
+
+
+_POSITIONS = frozenset({"get", "items", "values", "keys", "index", "pop"})
+"""Methods that let out where something stands in a list or dict."""

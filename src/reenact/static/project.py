@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from .finding import Problem
@@ -39,6 +39,7 @@ class Project:
         self.problems: list[Problem] = []
         self._paths: dict[Path, Module | None] = {}
         self._where: dict[Module, Path] = {}
+        self._imports: dict[Module, list[Module]] = {}
         for path in _sources(target) if target.is_dir() else [target]:
             shown = str(path)
             module = self._load(path, shown)
@@ -75,9 +76,11 @@ class Project:
 
     def imports(self, module: Module) -> list[Module]:
         """The project's own modules that a module imports, scanned or not."""
-        found = dict.fromkeys(path for name in _imported(module) for path in self._resolve(module, name))
-        loaded = (self._load(path, str(path)) for path in found)
-        return [other for other in loaded if other is not None and other is not module]
+        if module not in self._imports:
+            found = dict.fromkeys(path for name in _imported(module) for path in self._resolve(module, name))
+            loaded = (self._load(path, str(path)) for path in found)
+            self._imports[module] = [other for other in loaded if other is not None and other is not module]
+        return self._imports[module]
 
     def closure(self, module: Module) -> list[Module]:
         """A module and all of the project's that it imports, directly or not."""
@@ -88,6 +91,17 @@ class Project:
                     found.append(other)
                     waiting.append(other)
         return found
+
+    def is_numeric(self, module: Module) -> bool:
+        """True where a module, or a scanned one that imports it, imports a library that computes."""
+        return module.is_numeric or any(
+            module in self.imports(user) for user in self.modules.values() if user.is_numeric
+        )
+
+    def related(self, module: Module) -> list[Module]:
+        """The project's modules that a module imports, and the scanned ones that import it."""
+        users = [user for user in self.modules.values() if user is not module and module in self.imports(user)]
+        return [*self.imports(module), *users]
 
     @cached_property
     def entries(self) -> list[Module]:
@@ -217,6 +231,7 @@ def _sources(folder: Path) -> Iterator[Path]:
                 yield Path(at) / name
 
 
+@lru_cache(maxsize=1024)
 def _here(folder: Path) -> list[Path]:
     try:
         here = sorted(folder.iterdir())

@@ -181,6 +181,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@lru_cache(maxsize=256)
 def read(path: Path) -> list[Requirement]:
     """The requirements that a file lists; empty where it lists none or cannot be read."""
     try:
@@ -236,6 +237,8 @@ def distributions(module: str) -> set[str]:
 
 def is_library(module: str) -> bool:
     """True for a top-level module that comes from a distribution: it is installed here, or well known."""
+    if module in ("setuptools", "pkg_resources", "pip", "distutils"):
+        return False
     return module not in sys.stdlib_module_names and (module in KNOWN or module in _installed())
 
 

@@ -56,7 +56,7 @@ def scan(target: Path) -> Scan:
                 found.findings.append(_finding(rule, hit))
     found.findings = sorted(dict.fromkeys(found.findings), key=_order)
     for module in project.modules.values():
-        found.hyperparameters += hyperparameters(module)
+        found.hyperparameters += hyperparameters(module, least=0)
     found.problems = project.problems
     return found
 

@@ -58,6 +58,17 @@ COUNTERS = frozenset(
 """Names that a variable of the loop or a tensor has more often than a setting; as constants of a module they count only in capitals."""
 
 
+_DATA = re.compile(
+    r"nc|(n|num|nb|img|image|input|output)?_?(channels?|classes|labels|actions|states|letters|tokens|categories|words)|nclass(es)?"
+    r"|(img|image|input)_?(size|shape|h|w|height|width)|vocab_?size|ntokens?|in_channels|n_?feat|num_features|n_features"
+)
+
+
+def is_size_of_data(name: str) -> bool:
+    """True for a name of what the data set fixes: classes, channels, the size of an image, of a vocabulary."""
+    return _DATA.fullmatch(snake(name)) is not None
+
+
 def snake(name: str) -> str:
     """``batchSize`` and ``BATCH_SIZE`` as ``batch_size``."""
     if not name.isupper():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..finding import WARNING, Hit, hit
 from ..options import options
 from ..project import Project
-from .seed_never_used import SEED, _read
+from .seed_never_used import SEED, names_read
 
 ID = "flag-never-read"
 SEVERITY = WARNING
@@ -18,11 +18,10 @@ FIX = "use it where it was meant, or take it out"
 
 def check_project(project: Project) -> Iterator[Hit]:
     for module in project.modules.values():
-        unread = [option for option in options(module) if not option.read and not SEED.fullmatch(option.dest)]
+        unread = [option for option in options(module) if not option.read and not SEED.fullmatch(option.dest.lower())]
         if not unread or module.looks_itself_up:
             continue
-        elsewhere = {name for other in project.modules.values() if other is not module for name in _read(other)}
-        elsewhere |= {name for other in project.imports(module) for name in _read(other)}
+        elsewhere = {name for other in project.related(module) for name in names_read(other)}
         for option in unread:
             if option.dest not in elsewhere:
                 yield hit(module.path, option.node, f"the option {option.flag} is never read")

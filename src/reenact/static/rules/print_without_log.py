@@ -21,6 +21,7 @@ LOGS = re.compile(
     r"(wandb|mlflow|tensorboard|tensorboardX|torch\.utils\.tensorboard|logging|loguru|csv|comet_ml|neptune|aim|clearml|"
     r"visdom|trackio|swanlab|reenact|sacred|dvclive|tensorboard_logger|absl\.logging|structlog)\b"
 )
+LOG_FILE = re.compile(r"log|csv|tsv|json|metric|history|result|loss|record|curve|score", re.I)
 METHODS = ("add_scalar", "log_metric", "log_metrics", "to_csv", "writerow", "savetxt", "dump")
 NUMBER = re.compile(
     r"loss|acc|error|score|reward|return|metric|epoch|perplexity|ppl|f1|auc|iou|psnr|elbo|ep_r|step", re.I
@@ -51,7 +52,8 @@ def _of_numbers(call: ast.Call) -> bool:
     if any(keyword.arg == "file" for keyword in call.keywords):
         return False
     names = [getattr(node, "id", None) or getattr(node, "attr", None) for node in ast.walk(call)]
-    return any(name and NUMBER.search(name) for name in names if name not in ("print", "format"))
+    texts = [node.value for node in ast.walk(call) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return any(name and NUMBER.search(name) for name in (*names, *texts) if name not in ("print", "format"))
 
 
 def _logs(module: Module) -> bool:
@@ -62,20 +64,24 @@ def _logs(module: Module) -> bool:
     for call in module.nodes(ast.Call):
         if isinstance(call.func, ast.Attribute) and call.func.attr in METHODS:
             return True
-        if module.name(call.func) == "builtins.open" and any(
-            isinstance(part, ast.Constant) and part.value in ("w", "a", "wt", "at", "w+", "a+") for part in _modes(call)
-        ):
+        if module.name(call.func) == "builtins.open" and _is_log(call):
             return True
     return False
 
 
-def _modes(call: ast.Call) -> list[ast.expr]:
-    return call.args[1:2] + [keyword.value for keyword in call.keywords if keyword.arg == "mode"]
+def _is_log(call: ast.Call) -> bool:
+    """A file opened to append to, or to write, and called log, results and the like."""
+    modes = call.args[1:2] + [keyword.value for keyword in call.keywords if keyword.arg == "mode"]
+    mode = "".join(str(part.value) for part in modes if isinstance(part, ast.Constant))
+    return (
+        "a" in mode or ("w" in mode and LOG_FILE.search(ast.unparse(call.args[0])) is not None) if call.args else False
+    )
 
 
 _LOOP = "for epoch in range(9):\n    loss.backward()\n    print(epoch, loss.item())\n"
 EXAMPLES_POSITIVE = [
     _LOOP,
+    _LOOP + "open('sample.txt', 'w').write(text)\n",
     "def train():\n    loss.backward()\n    print('loss', loss)\nfor i in range(n):\n    train()\n",
 ]
 EXAMPLES_NEGATIVE = [
@@ -84,4 +90,5 @@ EXAMPLES_NEGATIVE = [
     "print('start')\nfor x in y:\n    loss.backward()\n",
     "for x in y:\n    print(x)\n",
     "out = open('log.txt', 'w')\n" + _LOOP,
+    "out = open(path, 'a')\n" + _LOOP,
 ]

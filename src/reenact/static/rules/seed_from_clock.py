@@ -28,6 +28,7 @@ CHANGING = (
     *("datetime.datetime.now", "datetime.datetime.utcnow", "uuid.uuid4", "secrets.randbits", "secrets.randbelow"),
     *("torch.seed", "builtins.id"),
 )
+DRAWING = ("random.randint", "random.randrange", "random.getrandbits", "numpy.random.randint")
 GENERATORS = (
     "numpy.random.default_rng",
     "numpy.random.RandomState",
@@ -46,19 +47,32 @@ def check(module: Module) -> Iterator[Hit]:
     calls = [call for _, call, _ in seeds(module)] + [call for call, name in module.called if name in GENERATORS]
     for call in calls:
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-        source = next((found for argument in arguments for found in _changing(argument, module)), None)
+        source = next((found for argument in arguments for found in _changing(argument, module, call)), None)
         if source:
             yield hit(module.path, call, f"the seed comes from {source}()")
 
 
-def _changing(node: ast.expr, module: Module, depth: int = 0) -> Iterator[str]:
+def _changing(node: ast.expr, module: Module, seed: ast.Call, depth: int = 0) -> Iterator[str]:
+    """Functions in an expression, or in what its names and attributes were set to, that give something else each time."""
     for part in ast.walk(node):
-        if isinstance(part, ast.Call) and (name := module.name(part.func)) in CHANGING:
-            yield name or ""
-        elif isinstance(part, ast.Name) and depth < 3:
-            for binding in module.names.lookup(part.id, part):
-                if binding.value is not None:
-                    yield from _changing(binding.value, module, depth + 1)
+        values: list[ast.expr | None] = []
+        if isinstance(part, ast.Call):
+            name = module.name(part.func) or ""
+            if name in CHANGING or (name in DRAWING and not _seeded_before(part, name, module)):
+                yield name
+        elif isinstance(part, ast.Name):
+            values = [binding.value for binding in module.names.lookup(part.id, part)]
+        elif isinstance(part, ast.Attribute):
+            text = ast.unparse(part)
+            values = [one.value for one in module.nodes(ast.Assign) if ast.unparse(one.targets[0]) == text]
+        for value in values if depth < 3 else ():
+            if value is not None and value.lineno <= seed.lineno:
+                yield from _changing(value, module, seed, depth + 1)
+
+
+def _seeded_before(draw: ast.Call, name: str, module: Module) -> bool:
+    library = "random" if name.startswith("random.") else "numpy"
+    return any(library in libraries and call.lineno < draw.lineno for libraries, call, _ in seeds(module))
 
 
 EXAMPLES_POSITIVE = [
@@ -66,9 +80,11 @@ EXAMPLES_POSITIVE = [
     "from time import time as now\nimport random\ns = int(now())\nrandom.seed(s)\n",
     "import os\nimport numpy as np\nrng = np.random.default_rng(os.getpid())\n",
     "import torch\ntorch.seed()\n",
+    "import random, torch\nopt.seed = random.randint(1, 99)\ntorch.manual_seed(opt.seed)\n",
 ]
 EXAMPLES_NEGATIVE = [
     "import time, torch\nstart = time.time()\ntorch.manual_seed(1)\n",
     "import torch, random\ndef worker(i):\n    random.seed(torch.initial_seed() % 2**32)\n",
     "import torch\ntorch.manual_seed(args.seed)\n",
+    "import random, torch\nrandom.seed(1)\ns = random.randint(1, 99)\ntorch.manual_seed(s)\n",
 ]

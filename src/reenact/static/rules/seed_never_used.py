@@ -21,17 +21,19 @@ SEED = re.compile(r"(random_?|manual_?|global_?|np_?|torch_?|rng_?)?seed|random_
 
 
 def check_project(project: Project) -> Iterator[Hit]:
-    reading = {path: _read(module) for path, module in project.modules.items()}
     for path, module in project.modules.items():
         if module.looks_itself_up:
             continue
-        elsewhere = {name for other, names in reading.items() if other != path for name in names}
-        for node, name in _declared(module):
-            if name not in reading[path] and name not in elsewhere:
-                yield hit(path, node, f"{name} is set, and never read")
+        unread = [(node, name, f"{name} is set, and never read") for node, name in _declared(module)]
+        unread = [one for one in unread if one[1] not in names_read(module)]
         for option in options(module):
-            if SEED.fullmatch(option.dest) and not option.read and option.dest not in elsewhere:
-                yield hit(path, option.node, f"the option {option.flag} is never read")
+            if SEED.fullmatch(option.dest.lower()) and not option.read:
+                unread.append((option.node, option.dest, f"the option {option.flag} is never read"))
+        if unread:
+            elsewhere = {name for other in project.related(module) for name in names_read(other)}
+            for node, name, what in unread:
+                if name not in elsewhere:
+                    yield hit(path, node, what)
 
 
 def _declared(module: Module) -> Iterator[tuple[ast.AST, str]]:
@@ -43,7 +45,7 @@ def _declared(module: Module) -> Iterator[tuple[ast.AST, str]]:
                 yield name, name.id
 
 
-def _read(module: Module) -> set[str]:
+def names_read(module: Module) -> set[str]:
     """Names and attributes that a module reads, and names that it imports."""
     names = {node.id for node in module.nodes(ast.Name) if isinstance(node.ctx, ast.Load)}
     names |= {node.attr for node in module.nodes(ast.Attribute) if isinstance(node.ctx, ast.Load)}

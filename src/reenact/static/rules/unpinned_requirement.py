@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..finding import WARNING, Hit
+from ..finding import NOTE, WARNING, Hit
 from ..project import Project
 from ..requirements import LISTS, LOCKS, Requirement, distributions, read
 
@@ -30,8 +30,14 @@ def check_project(project: Project) -> Iterator[Hit]:
                 loose.setdefault(one.path, {})[one] = None
     for path, ones in loose.items():
         names = ", ".join(dict.fromkeys(one.name + one.version for one in ones))
-        first = min(one.line for one in ones)
-        yield Hit(project.shown(path), first, 1, f"no exact version: {names}", max(one.line for one in ones))
+        first, last = min(one.line for one in ones), max(one.line for one in ones)
+        severity = NOTE if _is_package(path) else None
+        yield Hit(project.shown(path), first, 1, f"no exact version: {names}", last, severity)
+
+
+def _is_package(path: Path) -> bool:
+    """A package that others install leaves versions open on purpose."""
+    return path.name == "pyproject.toml" and "[build-system]" in path.read_text(encoding="utf-8", errors="replace")
 
 
 EXAMPLES_POSITIVE = [

@@ -21,13 +21,12 @@ GENERATORS = {
     "numpy.random.MT19937": "numpy.random.MT19937()",
     "numpy.random.SeedSequence": "numpy.random.SeedSequence()",
     "random.Random": "random.Random()",
-    "random.SystemRandom": "random.SystemRandom()",
 }
 
 
 def check(module: Module) -> Iterator[Hit]:
     for call, name in module.called:
-        if name == "random.SystemRandom":
+        if name == "random.SystemRandom" and module.is_numeric:
             yield hit(module.path, call, "random.SystemRandom cannot be seeded", fix="use random.Random(seed)")
         elif name in GENERATORS and not seeded(call) and not any(k.arg in (None, "entropy") for k in call.keywords):
             yield hit(module.path, call, f"{name}() has no seed")
@@ -37,7 +36,7 @@ EXAMPLES_POSITIVE = [
     "from numpy.random import default_rng as rng\ng = rng()\n",
     "import numpy as np\nr = np.random.RandomState(None)\n",
     "import random\nr = random.Random()\n",
-    "import random\nr = random.SystemRandom()\n",
+    "import random, torch\nr = random.SystemRandom()\n",
 ]
 EXAMPLES_NEGATIVE = [
     "import numpy as np\nr = np.random.default_rng(7)\n",

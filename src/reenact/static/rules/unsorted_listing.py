@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..finding import WARNING, Hit, hit
 from ..module import Module
 from ..order import feeds_order
+from ..project import Project
 
 ID = "unsorted-listing"
 SEVERITY = WARNING
@@ -19,7 +20,15 @@ FUNCTIONS = ("os.listdir", "os.scandir", "os.walk", "glob.glob", "glob.iglob", "
 METHODS = ("iterdir", "rglob", "glob")
 
 
-def check(module: Module) -> Iterator[Hit]:
+def check_project(project: Project) -> Iterator[Hit]:
+    """In files that compute, and those that they import: elsewhere order is of no matter for a result."""
+    for module in project.modules.values():
+        hits = list(_check(module))
+        if hits and project.is_numeric(module):
+            yield from hits
+
+
+def _check(module: Module) -> Iterator[Hit]:
     for call in module.nodes(ast.Call):
         name = module.name(call.func)
         if name in FUNCTIONS:
@@ -55,21 +64,22 @@ def _sorts_names(call: ast.Call, module: Module) -> bool:
 
 
 EXAMPLES_POSITIVE = [
-    "import os\nfor name in os.listdir(d):\n    load(name)\n",
-    "from glob import glob as g\nfiles = g('*.png')\nfirst = files[0]\n",
-    "from pathlib import Path\nfor p in Path(d).iterdir():\n    load(p)\n",
-    "import os\nitems = [load(n) for n in os.listdir(d)]\n",
-    "import os\nclass D:\n    def __init__(self):\n        self.files = list(os.listdir(d))\n",
-    "from pathlib import Path\nfiles = [str(p) for p in Path(d).rglob('*.png')]\n",
+    "import os, torch\nfor name in os.listdir(d):\n    load(name)\n",
+    "import numpy\nfrom glob import glob as g\nfiles = g('*.png')\nfirst = files[0]\n",
+    "import torch\nfrom pathlib import Path\nfor p in Path(d).iterdir():\n    load(p)\n",
+    "import os, torch\nitems = [load(n) for n in os.listdir(d)]\n",
+    "import os, torch\nclass D:\n    def __init__(self):\n        self.files = list(os.listdir(d))\n",
+    "import torch\nfrom pathlib import Path\nfiles = [str(p) for p in Path(d).rglob('*.png')]\n",
 ]
 EXAMPLES_NEGATIVE = [
-    "import os\nfor name in sorted(os.listdir(d)):\n    load(name)\n",
-    "import os\nn = len(os.listdir(d))\n",
-    "import os\nfiles = os.listdir(d)\nfiles.sort()\n",
-    "import os\nif 'x' in os.listdir(d):\n    pass\n",
-    "import os\nfiles = sorted(n for n in os.listdir(d) if n)\n",
-    "import os\nnames = set(os.listdir(d))\n",
-    "import os\nfor f in os.listdir(d):\n    os.remove(f)\n",
-    "import os\nnewest = max([load(p) for p in os.listdir(d)], key=when)\n",
-    "import os\ndef names():\n    found = os.listdir(d)\n    return sorted(found)\n",
+    "import os, torch\nfor name in sorted(os.listdir(d)):\n    load(name)\n",
+    "import os, torch\nn = len(os.listdir(d))\n",
+    "import os, torch\nfiles = os.listdir(d)\nfiles.sort()\n",
+    "import os, torch\nif 'x' in os.listdir(d):\n    pass\n",
+    "import os, torch\nfiles = sorted(n for n in os.listdir(d) if n)\n",
+    "import os, torch\nnames = set(os.listdir(d))\n",
+    "import os, torch\nfor f in os.listdir(d):\n    os.remove(f)\n",
+    "import os, torch\nnewest = max([load(p) for p in os.listdir(d)], key=when)\n",
+    "import os, torch\ndef names():\n    found = os.listdir(d)\n    return sorted(found)\n",
+    "import os\nfor name in os.listdir(d):\n    load(name)\n",
 ]
