@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from reenact.record.command import argv_params, hyper_params, main_script
+from reenact.record.command import main_script
+from reenact.record.params.command_line import argv_params
+from reenact.record.params.optimizer import hyper_params
 from reenact.record.schema import ProcessInfo, Start
 
 

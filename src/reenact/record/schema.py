@@ -240,6 +240,14 @@ class Log(Struct, frozen=True):
     size: int
 
 
+class Origin(Struct, frozen=True):
+    """Where the value of a param came from."""
+
+    kind: Literal["optimizer", "constant", "default", "environment", "config", "choice", "override", "argument"]
+    where: str | None = None
+    default: Any = None
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """manifest.json."""
 
@@ -257,6 +265,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     command: Command
     code: Code
     params: dict[str, Any]
+    origins: dict[str, Origin] = {}
     inputs: list[InputFile]
     listings: list[Listing]
     outputs: list[OutputFile]

@@ -16,10 +16,11 @@ from ..errors import ReenactError
 from . import digests, layout
 from .atomic import write_atomic
 from .collect import Collected, Collector
-from .command import argv_params, hyper_params, script_index
 from .entropy import summarise_entropy
 from .journal import process_name, process_order, read_journal
 from .leftovers import remove_all, sealed_leftovers
+from .params import gather
+from .params.base import Context
 from .protocols import Blobs, Hasher
 from .scan import Scan
 from .schema import (
@@ -121,6 +122,7 @@ def _build(
     for problem in (git or {}).get("problems") or []:
         gaps.append(Gap("source", str(problem)))
     ended = end.ended if end else _last_sign(folder, journals)
+    params = gather(Context(folder, start, journals))
     manifest = Manifest(
         run=start.run,
         name=start.name,
@@ -134,7 +136,8 @@ def _build(
         ended=ended,
         command=_command(start, main),
         code=Code(files.code, _converted(git, Git, "source-unreadable", gaps) if git else None),
-        params=_params(start, journals),
+        params={name: param.value for name, param in params.items()},
+        origins={name: param.origin for name, param in params.items()},
         inputs=files.inputs,
         listings=files.listings,
         outputs=files.outputs,
@@ -204,14 +207,6 @@ def _command(start: Start, main: dict[str, Any] | None) -> Command:
         user=start.user,
         host=start.host,
     )
-
-
-def _params(start: Start, journals: Journals) -> dict[str, Any]:
-    hypers = (_first(events, "hyper") for process, events in journals.items() if rank_of(process) == 0)
-    hyper = next((event for event in hypers if event), None)
-    index = script_index(start)
-    words = start.argv[1 if index is None else index + 1 :]
-    return {**(hyper_params(hyper.get("values")) if hyper else {}), **argv_params(words)}
 
 
 def _traces(folder: Path, journals: Journals, gaps: list[Gap]) -> tuple[list[Trace], dict[str, Metric]]:
