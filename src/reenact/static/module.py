@@ -10,7 +10,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .names import Names
 
@@ -46,8 +46,14 @@ NUMERIC = frozenset(
         "mxnet",
     ]
 )
+DEEPEST = 300
+"""Levels of nesting of what a person writes, and more: what is looked at recursively has to end."""
 LARGEST = 5_000_000
 """Bytes of the largest file that is looked at: what is larger was not written by a person."""
+
+
+_SHARED = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
+"""Nodes without a place in the source; the parser uses one of each for all."""
 
 
 class Unreadable(Exception):
@@ -71,15 +77,19 @@ class Module:
         self.tree = _parse(self.text)
         self.parents: dict[ast.AST, ast.AST] = {}
         self._nodes: dict[type, list[ast.AST]] = defaultdict(list)
-        stack: list[ast.AST] = [self.tree]
+        stack: list[tuple[ast.AST, int]] = [(self.tree, 0)]
         while stack:
-            node = stack.pop()
+            node, depth = stack.pop()
+            if depth > DEEPEST:
+                raise Unreadable(f"line {getattr(node, 'lineno', '?')}: nested more than {DEEPEST} levels deep")
             self._nodes[type(node)].append(node)
-            children = list(ast.iter_child_nodes(node))
+            children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, _SHARED)]
             for child in children:
                 self.parents[child] = node
-            stack.extend(reversed(children))
+            stack.extend((child, depth + 1) for child in reversed(children))
         self.names = Names(self.tree, self.parents)
+        self.kept: dict[str, list[Any]] = {}
+        """What was found out about the file before, by name."""
 
     def nodes(self, kind: type[Node]) -> list[Node]:
         """All nodes of exactly one type, in the order of the source."""

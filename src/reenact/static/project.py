@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .finding import Problem
 from .module import Module, Unreadable
+from .randomness import draws
 
 SKIPPED = frozenset(
     {"node_modules", "site-packages", "dist-packages", "__pycache__", "build", "dist", "venv", "env", "virtualenv"}
@@ -84,13 +85,13 @@ class Project:
 
     def closure(self, module: Module) -> list[Module]:
         """A module and all of the project's that it imports, directly or not."""
-        found, waiting = [module], [module]
-        while waiting and len(found) < 500:
+        found, waiting = {module: None}, [module]
+        while waiting:
             for other in self.imports(waiting.pop()):
                 if other not in found:
-                    found.append(other)
+                    found[other] = None
                     waiting.append(other)
-        return found
+        return list(found)
 
     def is_numeric(self, module: Module) -> bool:
         """True where a module, or a scanned one that imports it, imports a library that computes."""
@@ -190,7 +191,7 @@ def _acts(module: Module) -> bool:
             return True
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             return True
-    return _guarded(module)
+    return _guarded(module) or any(module.names.scope(call).node is module.tree for _, call, _ in draws(module))
 
 
 def _test(module: Module) -> bool:

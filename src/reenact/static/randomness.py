@@ -142,7 +142,7 @@ _SKLEARN = frozenset(
 )
 
 EVERYTHING = ("random", "numpy", "torch", "tensorflow")
-_SEEDS: dict[str, tuple[str, ...]] = {
+_SEEDING: dict[str, tuple[str, ...]] = {
     "random.seed": ("random",),
     "numpy.random.seed": ("numpy",),
     "torch.manual_seed": ("torch", "cuda"),
@@ -155,15 +155,27 @@ _SEEDS: dict[str, tuple[str, ...]] = {
     "tensorflow.set_random_seed": ("tensorflow",),
     "tensorflow.compat.v1.set_random_seed": ("tensorflow",),
     "keras.utils.set_random_seed": EVERYTHING,
-    "gym.Env.reset": ("gym",),
 }
 _ALL = re.compile(
     r"(set|fix|init|setup|manual|control|apply)_?(all_|the_|random_|global_|numpy_)*(seeds?|randomness|determinism)(_all|_everything)?|seed_?(everything|all|torch|it_all|worker_all)|enable_full_determinism|set_determinism|setseed|same_seeds?|set_reproducib\w+|make_deterministic"
 )
 
 
-def draws(module: Module) -> Iterator[tuple[str, ast.Call, str]]:
+def draws(module: Module) -> list[tuple[str, ast.Call, str]]:
     """Library, call, and what draws there: from a generator that only a global seed controls."""
+    if "draws" not in module.kept:
+        module.kept["draws"] = list(_draws(module))
+    return module.kept["draws"]
+
+
+def seeds(module: Module) -> list[tuple[tuple[str, ...], ast.Call, str]]:
+    """Libraries, call and function of what seeds global generators. A seed of None is none."""
+    if "seeds" not in module.kept:
+        module.kept["seeds"] = list(_seeds(module))
+    return module.kept["seeds"]
+
+
+def _draws(module: Module) -> Iterator[tuple[str, ast.Call, str]]:
     for call, name in module.called:
         library = _drawn(call, name)
         if library:
@@ -210,11 +222,10 @@ def _drawn_by_torch(call: ast.Call, head: str, last: str, name: str) -> bool:
     return name in _SAMPLERS or (head == "torchvision.transforms" and last.startswith("Random"))
 
 
-def seeds(module: Module) -> Iterator[tuple[tuple[str, ...], ast.Call, str]]:
-    """Libraries, call and function of what seeds global generators. A seed of None is none."""
+def _seeds(module: Module) -> Iterator[tuple[tuple[str, ...], ast.Call, str]]:
     for call in module.nodes(ast.Call):
         name = module.name(call.func) or ""
-        libraries = _SEEDS.get(name)
+        libraries = _SEEDING.get(name)
         if libraries:
             if seeded(call):
                 yield libraries, call, name

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+import gc
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -45,10 +46,20 @@ def scan(target: Path) -> Scan:
 
     if not target.exists():
         raise ReenactError("no-file", f"there is no {target}", valid="a Python file, or a folder")
+    collecting = gc.isenabled()
+    gc.disable()  # syntax trees are all kept to the end: looking for garbage among them takes as long as parsing
+    try:
+        return _scan(target, RULES)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _scan(target: Path, rules: Sequence[ModuleType]) -> Scan:
     project = Project(target)
     found = Scan(files=len(project.modules))
     silent = _Silent(project)
-    for rule in RULES:
+    for rule in rules:
         for hit in _hits(rule, project):
             if silent.at(rule.ID, hit):
                 found.ignored += 1

@@ -1,0 +1,89 @@
+"""`reenact scan` as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from storemaker import Project
+
+from reenact.static.rules import RULES
+
+SCRIPT = "from torch import nn, optim\nmodel = nn.Linear(784, 10)\nopt = optim.SGD(model.parameters(), lr=0.1)\n"
+
+
+@pytest.fixture
+def script(project: Project) -> Path:
+    path = project.root / "train it.py"
+    path.write_text(SCRIPT)
+    (project.root / "requirements.txt").write_text("torch==2.13.0\n")
+    return path
+
+
+def test_text_is_grouped_by_file_and_says_why(project: Project, script: Path) -> None:
+    result = project.cli("scan", script.name)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[0] == "train it.py"
+    assert lines[1].split()[:3] == ["2:9", "error", "no-seed"]
+    assert "  fix  call torch.manual_seed(…)" in result.out
+    assert lines[-1] == "1 error, 2 notes in 1 file"
+    assert "\x1b" not in result.out
+
+
+def test_strict(project: Project, script: Path) -> None:
+    assert project.cli("scan", "--strict", script.name).code == 1
+    script.write_text("x = 1\n")
+    result = project.cli("scan", "--strict", script.name)
+    assert (result.code, result.out) == (0, "nothing found in 1 file\n")
+    script.write_bytes(b"\0")
+    result = project.cli("scan", "--strict", script.name)
+    assert result.code == 1
+    assert "not looked at: not text" in result.out and "Traceback" not in result.out + result.err
+
+
+def test_json(project: Project, script: Path) -> None:
+    data = project.cli("scan", "--json", ".").json
+    assert sorted(data) == ["files", "findings", "hyperparameters", "ignored", "problems"]
+    assert sorted(data["findings"][0]) == ["column", "fix", "line", "path", "rule", "severity", "what", "why"]
+    assert data["findings"][0]["rule"] == "no-seed"
+    assert [one["name"] for one in data["hyperparameters"]] == ["in_features", "out_features", "lr"]
+    assert data["files"] == 1
+
+
+def test_sarif(project: Project, script: Path) -> None:
+    log = project.cli("scan", "--sarif", script.name).json
+    run = log["runs"][0]
+    assert (log["version"], run["tool"]["driver"]["name"]) == ("2.1.0", "reenact")
+    result = run["results"][0]
+    assert result["ruleId"] == run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "no-seed"
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "train%20it.py"
+    assert place["region"] == {"startLine": 2, "startColumn": 9}
+
+
+def test_rules(project: Project) -> None:
+    assert [one["id"] for one in project.cli("scan", "--rules", "--json").json] == [rule.ID for rule in RULES]
+    assert all(rule.ID in project.cli("scan", "--rules").out for rule in RULES)
+
+
+@pytest.mark.parametrize("words", [["scan"], ["scan", "nowhere.py"], ["scan", "--json", "--sarif", "."]])
+def test_usage(project: Project, words: list[str]) -> None:
+    result = project.cli(*words)
+    assert result.code == 2
+    assert result.err.startswith("error: ") and result.out == ""
+
+
+def test_the_page_describes_every_rule() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "scan.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        assert f"### {rule.ID}\n" in page
+        section = page.partition(f"### {rule.ID}\n")[2].partition("\n### ")[0]
+        flat = " ".join(section.split())
+        for text in (rule.SEVERITY, rule.WHY, rule.FIX):
+            assert text in flat, (rule.ID, text)
+
+
+def test_json_is_one_object(project: Project, script: Path) -> None:
+    assert json.loads(project.cli("scan", "--json", script.name).out)["problems"] == []
