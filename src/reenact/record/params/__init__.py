@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from . import command_line, optimizer
+from . import command_line, optimizer, parsers
 from .base import Context, Param
 
-SOURCES: tuple[Callable[[Context], Iterator[Param]], ...] = (optimizer.params, command_line.params)
+SOURCES: tuple[Callable[[Context], Iterator[Param]], ...] = (
+    optimizer.params,
+    command_line.params,
+    parsers.params,
+)
 """In order: what a later one says of a name wins."""
 
 
