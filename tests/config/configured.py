@@ -70,5 +70,6 @@ class Configured:
     def _start(self, argv: list[str], more: Mapping[str, str] | None) -> subprocess.CompletedProcess[bytes]:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("REENACT_", "PYTEST_"))}
         env["PATH"] = os.path.dirname(sys.executable) + os.pathsep + env.get("PATH", os.defpath)
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
         env |= {"COLUMNS": "100", "REENACT_PYTHON": sys.executable, "PYTHONHASHSEED": "5", **(more or {})}
         return subprocess.run(argv, cwd=self.folder, env=env, input=b"", capture_output=True, timeout=300)

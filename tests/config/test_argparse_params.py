@@ -77,7 +77,9 @@ def test_help_and_errors_are_as_bare(project: Configured, words: tuple[str, ...]
 
 
 def test_a_failing_type_prints_its_own_traceback(project: Configured) -> None:
-    project.write("import argparse\np = argparse.ArgumentParser()\np.add_argument('x', type=lambda t: 1 / 0)\np.parse_args()\n")
+    project.write(
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('x', type=lambda t: 1 / 0)\np.parse_args()\n"
+    )
     assert project.same("train.py", "3").returncode == 1
 
 
@@ -124,7 +126,9 @@ def test_without_a_parser_the_words_are_guessed(project: Configured) -> None:
 
 
 def test_secrets_by_shape(project: Configured) -> None:
-    project.write("import argparse\np = argparse.ArgumentParser()\np.add_argument('--it')\np.add_argument('-k', '--password')\np.parse_args()\n")
+    project.write(
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--it')\np.add_argument('-k', '--password')\np.parse_args()\n"
+    )
     token = "ghp_" + "a1B2" * 9
     project.same("train.py", "--it", token, "-k", "hunter2secret")
     folder = project.reenact("path", "last").stdout.decode().strip()

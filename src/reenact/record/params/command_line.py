@@ -23,7 +23,8 @@ def params(context: Context) -> Iterator[Param]:
         return
     start = context.start
     index = script_index(start)
-    words = start.argv[1 if index is None else index + 1 :]
+    overridden = {change.word for change in start.overrides}
+    words = [word for word in start.argv[1 if index is None else index + 1 :] if word not in overridden]
     for name, value in argv_params(words).items():
         yield Param(name, value, Origin("argument"))
 
