@@ -42,6 +42,18 @@ def load(argv: Sequence[str], kind: str, cwd: str, env: Mapping[str, str]) -> li
         return []
 
 
+def load_script(script: str, cwd: str) -> list[Source]:
+    """The sources of a script.
+
+    Raises:
+        ReenactError: it is not there, or no Python.
+    """
+    path = os.path.join(cwd, script)
+    if os.path.isdir(path) and os.path.isfile(os.path.join(path, "__main__.py")):
+        path = os.path.join(path, "__main__.py")
+    return program(read_script(path), [os.path.dirname(os.path.realpath(path))])
+
+
 def overrides(
     argv: Sequence[str], kind: str, sources: Sequence[Source], root: str, told: Sequence[Constant] | None = None
 ) -> list[Override]:
