@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "show": ("Look", "inspect:show", "Show everything that is recorded of a run."),
     "logs": ("Look", "inspect:logs", "Print what a run wrote to the terminal."),
     "path": ("Look", "inspect:path", "Print where a run, or a file of it, lies."),
+    "config": ("Look", "config:command", "Show the params of a script without running it."),
     "tag": ("Keep order", "labels:tag", "Tag a run, or remove tags."),
     "note": ("Keep order", "labels:note", "Print or set the note of a run."),
     "rm": ("Keep order", "storage:rm", "Remove runs."),

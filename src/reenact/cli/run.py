@@ -63,6 +63,7 @@ def command(
     COMMAND is `train.py ARGS`, `python -m package.module ARGS`, or any program after `--`. Options of reenact come before it.
     The exit code is the command's own.
     """
+    from ..config.overrides import load, overrides
     from ..replay.command import resolve_command
     from ..replay.session import Request, begin
     from ..store.project import Store
@@ -74,7 +75,8 @@ def command(
     argv, kind = resolve_command(command, cwd, env)
     env.pop("REENACT_PYTHON", None)
     store = Store.open(cwd, create=True)
-    request = Request(argv, kind, cwd, env, name, experiment, tags, note, deterministic)
+    changes = overrides(argv, kind, load(argv, kind, cwd, env), str(store.root))
+    request = Request(argv, kind, cwd, env, name, experiment, tags, note, deterministic, tuple(changes))
     earlier = _tried(store, request)
     if earlier is not None and once:
         _say(quiet, f"run before as {_described(earlier)}; not run again (--once)")

@@ -32,6 +32,10 @@ def start(path: str, before: set[str]) -> None:
     process = os.environ.get(knobs.PROCESS) or settings.get("process", "rank0")
     probe = Probe(settings, process)
     _hide(probe)
+    if settings.get("overrides"):
+        from . import overrides
+
+        overrides.install(probe)
     _write_start(probe)
     for name in ("clean", "entropy", "files", "children", "variables", "imports"):
         try:

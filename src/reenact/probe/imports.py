@@ -24,6 +24,11 @@ HOOKS = {
     "pyarrow": "pyarrow_library",
     "pyarrow.parquet": "pyarrow_library",
     "torch.distributed.distributed_c10d": "torch_distributed",
+    "argparse": "argparse_module",
+    "click.core": "click_library",
+    "typer._click.core": "click_library",
+    "absl.flags._flagvalues": "absl_flags",
+    "jsonargparse": "jsonargparse_library",
 }
 """Module -> file in :mod:`.frameworks` whose ``hook(probe, module)`` is called after it was imported."""
 

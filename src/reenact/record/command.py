@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from .places import source_of
 from .schema import Start
@@ -14,14 +14,19 @@ _TAKES_ONE = {"-W", "-X", "--check-hash-based-pycs"}
 
 def script_index(start: Start) -> int | None:
     """Where the script is in argv; for a module, where its name is. None for a command."""
-    if start.kind == "command":
+    return script_place(start.argv, start.kind)
+
+
+def script_place(argv: Sequence[str], kind: str) -> int | None:
+    """The same, of a command that has not been started."""
+    if kind == "command":
         return None
     index = 1
-    while index < len(start.argv):
-        word = start.argv[index]
-        if word == "-m" and start.kind == "module":
-            return index + 1 if index + 1 < len(start.argv) else None
-        if word.startswith("-m") and start.kind == "module":
+    while index < len(argv):
+        word = argv[index]
+        if word == "-m" and kind == "module":
+            return index + 1 if index + 1 < len(argv) else None
+        if word.startswith("-m") and kind == "module":
             return index
         if word in _TAKES_ONE:
             index += 2

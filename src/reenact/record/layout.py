@@ -21,6 +21,8 @@ METRICS = "metrics"
 VERDICTS = "verdicts"
 PRE = "pre"
 SEAL_LOCK = "seal.lock"
+CONSTANTS = "constants.json"
+EDITED = "edited"
 
 FILES = (
     START,
@@ -37,5 +39,6 @@ FILES = (
     PYLOCK,
     FREEZE,
     SEAL_LOCK,
+    CONSTANTS,
 )
-FOLDERS = (JOURNAL, TRACE, METRICS, VERDICTS, PRE)
+FOLDERS = (JOURNAL, TRACE, METRICS, VERDICTS, PRE, EDITED)

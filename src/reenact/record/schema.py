@@ -27,6 +27,20 @@ Kind = Literal["script", "module", "command"]
 T = TypeVar("T")
 
 
+class Override(Struct, frozen=True, kw_only=True):
+    """A constant of the program that the command line changed for this run."""
+
+    name: str
+    value: Any
+    default: Any
+    word: str
+    file: str
+    line: int
+    start: int
+    end: int
+    text: str
+
+
 class ProcessInfo(Struct, frozen=True):
     """A process, told apart from a later one with the same pid."""
 
@@ -64,6 +78,7 @@ class Start(Struct, frozen=True, kw_only=True):
     replay_of: str | None = None
     user: str | None = None
     hash_seed: HashSeed | None = None
+    overrides: list[Override] = []
 
 
 class Resources(Struct, frozen=True):
@@ -266,6 +281,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     code: Code
     params: dict[str, Any]
     origins: dict[str, Origin] = {}
+    overrides: list[Override] = []
     inputs: list[InputFile]
     listings: list[Listing]
     outputs: list[OutputFile]

@@ -138,6 +138,7 @@ def _build(
         code=Code(files.code, _converted(git, Git, "source-unreadable", gaps) if git else None),
         params={name: param.value for name, param in params.items()},
         origins={name: param.origin for name, param in params.items()},
+        overrides=start.overrides,
         inputs=files.inputs,
         listings=files.listings,
         outputs=files.outputs,

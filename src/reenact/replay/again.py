@@ -148,6 +148,7 @@ def _request(
         env,
         experiment=baseline.experiment,
         deterministic=bool(baseline.settings.get("deterministic")),
+        overrides=tuple(baseline.overrides),
     )
     rerun = Rerun(
         baseline=baseline.run,

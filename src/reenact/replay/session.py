@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from .. import knobs
+from ..config.overrides import load
 from ..environment.hardware import hardware
 from ..environment.interpreter import probe_interpreter
 from ..environment.snapshot import snapshot
@@ -31,9 +32,10 @@ from ..record import layout
 from ..record.atomic import write_atomic
 from ..record.collect import Collector
 from ..record.scan import Scan, scan_tree
-from ..record.schema import HashSeed, Manifest, Start
+from ..record.schema import HashSeed, Manifest, Override, Start
 from ..record.status import boot_id, this_process
 from ..store.project import Store
+from .edited import Edited, edit, write_constants
 
 INJECT = Path(__file__).resolve().parent.parent / "probe" / "inject"
 """The folder that goes first on PYTHONPATH."""
@@ -53,6 +55,7 @@ class Request:
         cwd: absolute folder.
         env: the complete environment that the user's shell gave, without anything of ours.
         deterministic: ask the frameworks for deterministic algorithms.
+        overrides: constants that words of argv change; the program does not get those words.
     """
 
     argv: tuple[str, ...]
@@ -64,6 +67,7 @@ class Request:
     tags: tuple[str, ...] = ()
     note: str | None = None
     deterministic: bool = False
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ class Session:
     rerun: Rerun | None
     env: dict[str, str]
     start: Start
+    argv: tuple[str, ...] = ()
+    """What is executed: argv as typed, but for overrides."""
     problems: list[str] = field(default_factory=list)
     stop_requested: bool = False
     exit: Exit | None = None
@@ -131,7 +137,7 @@ class Session:
                 has ended and its record could not be sealed.
         """
         spec = RunSpec(
-            argv=self.request.argv,
+            argv=self.argv,
             cwd=self.rerun.start_cwd if self.rerun else self.request.cwd,
             env=self.env,
             run_dir=self.run_dir,
@@ -196,6 +202,11 @@ def begin(
         settings["window"] = list(window)
     if rerun is not None and rerun.journals is not None:
         settings["replay_dir"] = str(rerun.journals)
+    edited = Edited(request.argv)
+    if request.overrides:
+        place = (lambda path: str(rerun.place(path))) if rerun else str
+        edited = edit(request, settings["root"], run_dir, place)
+        settings["overrides"] = edited.settings
     shown, redacted = redact_env(dict(request.env))
     argv, in_argv = redact_argv(list(request.argv))
     start = Start(
@@ -218,10 +229,12 @@ def begin(
         replay_of=rerun.baseline if rerun else None,
         user=_user(),
         hash_seed=hash_seed,
+        overrides=list(request.overrides),
     )
+    write_constants(run_dir, load(request.argv, request.kind, request.cwd, request.env), str(store.root), request)
     write_atomic(run_dir / layout.PROBE, json.dumps(settings, indent=1).encode())
     write_atomic(run_dir / layout.START, msgspec.json.format(msgspec.json.encode(start), indent=1))
-    return Session(store, request, run, run_dir, rerun, env, start)
+    return Session(store, request, run, run_dir, rerun, env, start, edited.argv)
 
 
 def _environment(

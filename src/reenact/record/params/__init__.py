@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from . import command_line, optimizer
+from . import command_line, constants, optimizer, parsers
 from .base import Context, Param
 
-SOURCES: tuple[Callable[[Context], Iterator[Param]], ...] = (optimizer.params, command_line.params)
+SOURCES: tuple[Callable[[Context], Iterator[Param]], ...] = (
+    optimizer.params,
+    constants.params,
+    command_line.params,
+    parsers.params,
+    constants.overridden,
+)
 """In order: what a later one says of a name wins."""
 
 

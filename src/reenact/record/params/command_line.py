@@ -8,6 +8,7 @@ from typing import Any
 
 from ..command import script_index
 from ..schema import Origin
+from . import parsers
 from .base import Context, Param
 
 _INTEGER = re.compile(r"[+-]?\d+$")
@@ -17,10 +18,13 @@ _OPTION = re.compile(r"--([A-Za-z][\w.-]*)(?:=(.*))?$", re.DOTALL)
 
 
 def params(context: Context) -> Iterator[Param]:
-    """``--key value``, ``--key=value``, ``--flag`` and ``key=value`` after the script."""
+    """``--key value``, ``--key=value``, ``--flag`` and ``key=value`` after the script; none where a parser was seen."""
+    if parsers.parses(context):
+        return
     start = context.start
     index = script_index(start)
-    words = start.argv[1 if index is None else index + 1 :]
+    overridden = {change.word for change in start.overrides}
+    words = [word for word in start.argv[1 if index is None else index + 1 :] if word not in overridden]
     for name, value in argv_params(words).items():
         yield Param(name, value, Origin("argument"))
 
