@@ -139,6 +139,8 @@ def _described(manifest: Any) -> str:
 
 
 def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
+    from ..record.hydra import UNUSED
+
     text = f"recorded {manifest.run}"
     if manifest.status != "finished":
         text += f", {manifest.status}"
@@ -150,6 +152,9 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
     if earlier is not None and earlier.recipe == manifest.recipe:
         text += ", same result as before" if earlier.result == manifest.result else ", the result differs from before"
     _say(quiet, text)
+    for hazard in manifest.hazards:
+        if hazard.id == UNUSED:
+            _say(quiet, hazard.detail)
 
 
 def _say(quiet: bool, text: str) -> None:

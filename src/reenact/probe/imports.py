@@ -24,6 +24,10 @@ HOOKS = {
     "pyarrow": "pyarrow_library",
     "pyarrow.parquet": "pyarrow_library",
     "torch.distributed.distributed_c10d": "torch_distributed",
+    "omegaconf.base": "omegaconf_library",
+    "hydra._internal.config_loader_impl": "hydra_loader",
+    "hydra._internal.callbacks": "hydra_library",
+    "hydra.compose": "hydra_library",
 }
 """Module -> file in :mod:`.frameworks` whose ``hook(probe, module)`` is called after it was imported."""
 

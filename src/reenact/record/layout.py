@@ -20,6 +20,7 @@ TRACE = "trace"
 METRICS = "metrics"
 VERDICTS = "verdicts"
 PRE = "pre"
+CONFIG = "config"
 SEAL_LOCK = "seal.lock"
 
 FILES = (
@@ -38,4 +39,4 @@ FILES = (
     FREEZE,
     SEAL_LOCK,
 )
-FOLDERS = (JOURNAL, TRACE, METRICS, VERDICTS, PRE)
+FOLDERS = (JOURNAL, TRACE, METRICS, VERDICTS, PRE, CONFIG)

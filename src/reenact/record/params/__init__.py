@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from . import command_line, optimizer
+from . import command_line, hydra, optimizer
 from .base import Context, Param
 
-SOURCES: tuple[Callable[[Context], Iterator[Param]], ...] = (optimizer.params, command_line.params)
+SOURCES: tuple[Callable[[Context], Iterator[Param]], ...] = (optimizer.params, command_line.params, hydra.params)
 """In order: what a later one says of a name wins."""
 
 

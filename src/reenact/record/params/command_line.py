@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..command import script_index
+from ..hydra import composed
 from ..schema import Origin
 from .base import Context, Param
 
@@ -18,6 +19,8 @@ _OPTION = re.compile(r"--([A-Za-z][\w.-]*)(?:=(.*))?$", re.DOTALL)
 
 def params(context: Context) -> Iterator[Param]:
     """``--key value``, ``--key=value``, ``--flag`` and ``key=value`` after the script."""
+    if composed(context):
+        return  # Hydra knows what its words mean
     start = context.start
     index = script_index(start)
     words = start.argv[1 if index is None else index + 1 :]
