@@ -92,6 +92,7 @@ def command(
         raise _not_sealed(error, session) from error
     _end_lines(session.within_line, quiet, as_json)
     _end(quiet, manifest, earlier)
+    _advise(quiet, session.run_dir, manifest)
     _print_json(as_json, manifest)
     return manifest.exit_code if manifest.exit_code is not None else 1
 
@@ -155,6 +156,22 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
     for hazard in manifest.hazards:
         if hazard.id == UNUSED:
             _say(quiet, hazard.detail)
+
+
+def _advise(quiet: bool, run_dir: Any, manifest: Any) -> None:
+    """Hydra has refused to compose a config, and has said so: what to type instead."""
+    if quiet or manifest.status != "failed" or manifest.configs:
+        return
+    from ..record import layout
+    from ..record.hydra import last_error
+    from ..record.journal import read_journal
+    from ..report.hydra import advice
+
+    path = run_dir / layout.JOURNAL / "rank0.jsonl"
+    error = last_error(read_journal(path).events) if path.exists() else None
+    told = advice(error) if error is not None else None
+    if told:
+        _say(quiet, told)
 
 
 def _say(quiet: bool, text: str) -> None:

@@ -61,7 +61,7 @@ class Composed:
     def values(self) -> dict[str, Any]:
         """Leaves by dotted name; what is missing (``???``) is left out, a reference to another key is looked up."""
         if self._values is None:
-            raw = dict(_flat(self.event.get("config")))
+            raw = dict(flat(self.event.get("config")))
             self._values = {
                 name: value for name, value in ((n, _followed(v, raw)) for n, v in raw.items()) if value != "???"
             }
@@ -102,12 +102,24 @@ class Composed:
         """(key, word) of the overrides of which nothing was read."""
         if self.unread is None or self.status not in ("completed", "ended"):
             return
-        unread, values = set(self.unread), dict(_flat(self.event.get("config")))
+        unread, values = set(self.unread), dict(flat(self.event.get("config")))
         for change in self.composition.get("keys") or []:
             key = str(change.get("key"))
             names = [name for name in values if _covers(key, name)]
             if not change.get("delete") and names and unread.issuperset(_parents_cut(names, unread)):
                 yield key, str(change.get("word"))
+
+
+def flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves of plain data by dotted name; a list that holds lists or mappings is gone into, by number."""
+    if isinstance(tree, dict) and tree:
+        for key, value in tree.items():
+            yield from flat(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(tree, list) and any(isinstance(item, (dict, list)) for item in tree):
+        for index, value in enumerate(tree):
+            yield from flat(value, f"{prefix}.{index}")
+    elif prefix:
+        yield prefix, tree
 
 
 def composed(context: Context) -> list[Composed]:
@@ -215,21 +227,10 @@ def notices(context: Context, exit_code: int | None) -> list[Hazard]:
     return list(found.values())
 
 
-def last_error(context: Context) -> dict[str, Any] | None:
-    """The composition that failed and ended the run; None when one came out."""
-    events = [event for event in context.journals.get("rank0", []) if event["e"] in ("compose", "hydra")]
-    return events[-1] if events and "error" in events[-1] else None
-
-
-def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(tree, dict) and tree:
-        for key, value in tree.items():
-            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    elif isinstance(tree, list) and any(isinstance(item, (dict, list)) for item in tree):
-        for index, value in enumerate(tree):
-            yield from _flat(value, f"{prefix}.{index}")
-    elif prefix:
-        yield prefix, tree
+def last_error(events: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The composition that failed last, of a journal; None when a config came out after it."""
+    told = [event for event in events if event["e"] in ("compose", "hydra")]
+    return told[-1] if told and "error" in told[-1] else None
 
 
 def _followed(value: Any, raw: dict[str, Any]) -> Any:

@@ -112,7 +112,7 @@ class Compositions:
                 return
             layer = state["layers"][state["at"]]
             state["at"] += 1
-            if str(layer["config"]).startswith("hydra/"):
+            if str(layer["config"]).startswith("hydra/") and getattr(loaded, "provider", None) in ("hydra", "schema"):
                 layer["hydra"] = True
                 return
             layer["provider"], layer["source"] = getattr(loaded, "provider", None), getattr(loaded, "path", None)
@@ -153,6 +153,7 @@ class Compositions:
             about = state.get("about") or {}
             words = about.get("overrides") or _words(_argument(args, kwargs, 2, "overrides_list"))
             repo = _argument(args, kwargs, 0, "repo")
+            keys = [key for layer in state.get("layers", ()) for key in layer.get("keys", ())]
             sources = about.get("sources") or ([_source(one) for one in repo.get_sources()] if repo is not None else [])
             self._probe.journal.write(
                 "compose",
@@ -161,6 +162,7 @@ class Compositions:
                 error={"type": type(error).__name__, "message": without_secrets([str(error)[:2000]])[0]},
                 sources=sources,
                 stored=_stored(),
+                keys=keys[:500],
             )
         except Exception as problem:
             complain("hydra error", problem)
