@@ -35,7 +35,7 @@ class Tree:
 
     def __init__(self, number: int, root: Any) -> None:
         self.number = number
-        self.names = list(dict.fromkeys(leaves(root)))
+        self.names = [name for name in dict.fromkeys(leaves(root)) if not name.startswith("hydra.")]
         self.read: set[str] = set()
         self.whole = False
 

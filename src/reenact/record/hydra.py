@@ -50,6 +50,12 @@ class Composed:
         return self.event.get("kind") == "job"
 
     @property
+    def number(self) -> int | None:
+        """Number of the job in a multirun."""
+        number = self.event.get("num")
+        return number if isinstance(number, int) else None
+
+    @property
     def overrides(self) -> list[str]:
         """The words that changed it, without those for Hydra itself."""
         words = self.event.get("overrides")
@@ -123,7 +129,7 @@ def flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def composed(context: Context) -> list[Composed]:
-    """Every config that a run composed: of the first rank and its children, in the order of processes and of time."""
+    """Every config that a run composed: of the first rank and its children, in the order of jobs, else of processes and of time."""
     found: list[Composed] = []
     compositions: list[tuple[str, dict[str, Any]]] = []
     root = os.path.normpath(context.start.root)
@@ -142,7 +148,8 @@ def composed(context: Context) -> list[Composed]:
                 one.unread = event.get("unread")
         for number, one in mine.items():
             _read_by_children(one, number, process, ours)
-    return found
+    # Workers take the jobs of a multirun as they come.
+    return sorted(found, key=lambda one: one.number if one.number is not None else -1)
 
 
 def _composition(process: str, event: dict[str, Any], known: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -182,7 +189,7 @@ def configs(context: Context) -> list[Config]:
         os.makedirs(context.folder / layout.CONFIG, exist_ok=True)
         write_atomic(context.folder / path, text)
         about, event = one.composition, one.event
-        output, num = event.get("output_dir"), event.get("num")
+        output = event.get("output_dir")
         result.append(
             Config(
                 kind="job" if one.is_job else "compose",
@@ -191,7 +198,7 @@ def configs(context: Context) -> list[Config]:
                 path=path,
                 digest="sha256:" + hashlib.sha256(text).hexdigest(),
                 job=event.get("job"),
-                num=num if isinstance(num, int) else None,
+                num=one.number,
                 config_name=event.get("config_name") or about.get("config_name"),
                 overrides=one.overrides,
                 choices=about.get("choices") or {},

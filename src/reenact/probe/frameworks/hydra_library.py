@@ -24,9 +24,11 @@ COMPOSED = 200
 
 
 def hook(probe: Probe, module: Any) -> None:
-    """Wraps the methods of ``hydra._internal.callbacks.Callbacks``, or the function of ``hydra.compose``."""
+    """Wraps the methods of ``Callbacks``, the function of ``hydra.compose``, or how ``hydra._internal.utils`` prints."""
     if module.__name__ == "hydra.compose":
         _hook_compose(_jobs(probe), module)
+    elif module.__name__ == "hydra._internal.utils":
+        _hook_printing(module)
     else:
         _hook_callbacks(_jobs(probe), module.Callbacks)
 
@@ -64,6 +66,23 @@ def _hook_compose(jobs: Jobs, module: Any) -> None:
 
     dress(compose, original)
     module.compose = compose
+
+
+def _hook_printing(module: Any) -> None:
+    """Errors of a composition that are not Hydra's own (a broken file) it prints itself: without our frames."""
+    original = module.traceback
+    shown = type(sys)(original.__name__)
+    shown.__dict__.update(original.__dict__)
+
+    def print_exc(*args: Any, **kwargs: Any) -> None:
+        error = sys.exc_info()[1]
+        if error is not None:
+            clean(error)
+        original.print_exc(*args, **kwargs)
+
+    dress(print_exc, original.print_exc)
+    shown.__dict__["print_exc"] = print_exc
+    module.traceback = shown
 
 
 class Jobs:
