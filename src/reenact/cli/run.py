@@ -94,6 +94,7 @@ def command(
         raise _not_sealed(error, session) from error
     _end_lines(session.within_line, quiet, as_json)
     _end(quiet, manifest, earlier)
+    _advise(quiet, session.run_dir, manifest)
     _print_json(as_json, manifest)
     return manifest.exit_code if manifest.exit_code is not None else 1
 
@@ -141,6 +142,8 @@ def _described(manifest: Any) -> str:
 
 
 def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
+    from ..record.hydra import UNUSED
+
     text = f"recorded {manifest.run}"
     if manifest.status != "finished":
         text += f", {manifest.status}"
@@ -152,6 +155,25 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
     if earlier is not None and earlier.recipe == manifest.recipe:
         text += ", same result as before" if earlier.result == manifest.result else ", the result differs from before"
     _say(quiet, text)
+    for hazard in manifest.hazards:
+        if hazard.id == UNUSED:
+            _say(quiet, hazard.detail)
+
+
+def _advise(quiet: bool, run_dir: Any, manifest: Any) -> None:
+    """Hydra has refused to compose a config, and has said so: what to type instead."""
+    if quiet or manifest.status != "failed" or manifest.configs:
+        return
+    from ..record import layout
+    from ..record.hydra import last_error
+    from ..record.journal import read_journal
+    from ..report.hydra import advice
+
+    path = run_dir / layout.JOURNAL / "rank0.jsonl"
+    error = last_error(read_journal(path).events) if path.exists() else None
+    told = advice(error) if error is not None else None
+    if told:
+        _say(quiet, told)
 
 
 def _say(quiet: bool, text: str) -> None:

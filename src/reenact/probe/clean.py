@@ -28,6 +28,11 @@ def install(probe: Probe) -> None:
     sys.addaudithook(hook)
 
 
+def clean(error: BaseException) -> None:
+    """Unlinks our frames from the traceback of an exception that the program is about to print itself."""
+    _clean(error, set())
+
+
 def _clean(error: Any, seen: set[int]) -> None:
     if error is None or id(error) in seen or not isinstance(error, BaseException):
         return

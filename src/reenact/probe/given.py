@@ -26,6 +26,7 @@ class Given:
         self.seeds: dict[tuple[str, str, int], dict[str, Any]] = {}
         self.listings: dict[str, list[str]] = {}
         self.schedule: list[tuple[int, int]] = []
+        self.resolved: dict[tuple[str, tuple[str, ...]], list[tuple[int, Any]]] = {}
         self.missed = 0
         if os.path.exists(path):
             with open(path, encoding="utf-8", errors="replace") as file:
@@ -49,6 +50,8 @@ class Given:
             self.schedule.append((event["from"], event["stride"]))
         elif kind == "file" and event.get("op") == "list":
             self.listings.setdefault(event["path"], event["entries"])
+        elif kind == "resolver" and event.get("given", True):
+            self.resolved.setdefault((event["name"], tuple(event["args"])), []).append((event["n"], event["value"]))
 
     def draw(self, site: str, count: int) -> bytes | None:
         """The next bytes that the baseline drew at this call site with this size; None when it drew no more."""
@@ -65,6 +68,18 @@ class Given:
     def seed(self, lib: str, fn: str, n: int) -> dict[str, Any] | None:
         """The n-th call of a seeding function in the baseline, or None."""
         return self.seeds.get((lib, fn, n))
+
+    def resolver(self, name: str, args: tuple[str, ...], n: int) -> tuple[Any] | None:
+        """What the n-th call of an OmegaConf resolver with these arguments gave, in a tuple; None when it is not known.
+
+        A value is written when it differs from the call's before, so the last one up to n counts.
+        """
+        found = None
+        for number, value in self.resolved.get((name, args), ()):
+            if number > n:
+                break
+            found = (value,)
+        return found
 
 
 def _place(site: str) -> str:

@@ -29,6 +29,13 @@ HOOKS = {
     "typer._click.core": "click_library",
     "absl.flags._flagvalues": "absl_flags",
     "jsonargparse": "jsonargparse_library",
+    "omegaconf.base": "omegaconf_library",
+    "hydra._internal.config_loader_impl": "hydra_loader",
+    "hydra._internal.callbacks": "hydra_library",
+    "hydra.compose": "hydra_library",
+    "hydra._internal.utils": "hydra_library",
+    "joblib.externals.loky.backend.fork_exec": "loky_backend",
+    "loky.backend.fork_exec": "loky_backend",
 }
 """Module -> file in :mod:`.frameworks` whose ``hook(probe, module)`` is called after it was imported."""
 

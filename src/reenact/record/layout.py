@@ -20,6 +20,7 @@ TRACE = "trace"
 METRICS = "metrics"
 VERDICTS = "verdicts"
 PRE = "pre"
+CONFIG = "config"
 SEAL_LOCK = "seal.lock"
 CONSTANTS = "constants.json"
 EDITED = "edited"
@@ -41,4 +42,4 @@ FILES = (
     SEAL_LOCK,
     CONSTANTS,
 )
-FOLDERS = (JOURNAL, TRACE, METRICS, VERDICTS, PRE, EDITED)
+FOLDERS = (JOURNAL, TRACE, METRICS, VERDICTS, PRE, CONFIG, EDITED)

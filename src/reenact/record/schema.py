@@ -263,6 +263,32 @@ class Origin(Struct, frozen=True):
     default: Any = None
 
 
+class Config(Struct, frozen=True, kw_only=True):
+    """One config that Hydra composed: of a job, or of a call of the Compose API."""
+
+    kind: Literal["job", "compose"]
+    process: str
+    number: int
+    path: str
+    digest: str
+    job: str | None = None
+    num: int | None = None
+    config_name: str | None = None
+    overrides: list[str] = []
+    choices: dict[str, Any] = {}
+    sources: list[dict[str, Any]] = []
+    files: list[str] = []
+    version: str | None = None
+    version_base: str | None = None
+    launcher: str | None = None
+    mode: str | None = None
+    output_dir: str | None = None
+    logs: list[str] = []
+    status: Literal["completed", "failed", "ended", "unknown"] = "unknown"
+    unused: list[str] | None = None
+    params: dict[str, Any] = {}
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """manifest.json."""
 
@@ -282,6 +308,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     params: dict[str, Any]
     origins: dict[str, Origin] = {}
     overrides: list[Override] = []
+    configs: list[Config] = []
     inputs: list[InputFile]
     listings: list[Listing]
     outputs: list[OutputFile]

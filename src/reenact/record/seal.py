@@ -17,6 +17,7 @@ from . import digests, layout
 from .atomic import write_atomic
 from .collect import Collected, Collector
 from .entropy import summarise_entropy
+from .hydra import configs, notices
 from .journal import process_name, process_order, read_journal
 from .leftovers import remove_all, sealed_leftovers
 from .params import gather
@@ -122,7 +123,9 @@ def _build(
     for problem in (git or {}).get("problems") or []:
         gaps.append(Gap("source", str(problem)))
     ended = end.ended if end else _last_sign(folder, journals)
-    params = gather(Context(folder, start, journals))
+    context = Context(folder, start, journals)
+    params = gather(context)
+    composed = configs(context)
     manifest = Manifest(
         run=start.run,
         name=start.name,
@@ -139,6 +142,7 @@ def _build(
         params={name: param.value for name, param in params.items()},
         origins={name: param.origin for name, param in params.items()},
         overrides=start.overrides,
+        configs=composed,
         inputs=files.inputs,
         listings=files.listings,
         outputs=files.outputs,
@@ -153,7 +157,7 @@ def _build(
         metrics=metrics,
         resources=_resources(start, end, ended),
         processes=[_process(name, starts[name], events) for name, events in journals.items()],
-        hazards=_hazards(journals),
+        hazards=_hazards(journals) + notices(context, end.exit_code if end else None),
         gaps=(unique := list(dict.fromkeys(gaps))),
         complete=not unique,
         recipe="",

@@ -16,6 +16,7 @@ from ..record import layout
 from ..record.schema import Manifest
 from ..store.gc import workspace_folder
 from ..store.project import Store
+from .compositions import ConfigDifference
 from .difference import Difference
 from .follow import Follower
 from .prepare import (
@@ -46,6 +47,7 @@ class Replayed:
         environment: what differs between the recorded environment and this one.
         steps_equal: optimizer steps that were equal in every process.
         steps: those that the baseline has.
+        configs: what Hydra composed otherwise.
     """
 
     candidate: Manifest
@@ -54,6 +56,7 @@ class Replayed:
     environment: list[EnvChange]
     steps_equal: int
     steps: int
+    configs: list[ConfigDifference]
 
 
 def replay(
@@ -73,7 +76,7 @@ def replay(
     python = find_interpreter(baseline, options)
     differences = check_environment(store, baseline, python, progress)
     recorded = recorded_files(baseline)
-    refuse_changed_inputs(store, recorded, options)
+    refuse_changed_inputs(store, baseline, recorded, options, progress)
     run_dir = store.new_run_dir()
     target = workspace_folder(store, run_dir.name)
     try:
@@ -93,7 +96,13 @@ def replay(
         for changed in workspace.changed():
             progress.message(f"WARNING: the replay changed a file of yours: {changed}")
         return Replayed(
-            candidate, difference, session.stop_requested, differences, follower.steps_equal, follower.total
+            candidate,
+            difference,
+            session.stop_requested,
+            differences,
+            follower.steps_equal,
+            follower.total,
+            follower.configs,
         )
     finally:
         if options.keep:

@@ -70,7 +70,7 @@ def diff_manifests(a: dict[str, Any], b: dict[str, Any], read_blob: Callable[[st
     found = [
         *_code(a, b, read_blob),
         *_argv(a, b),
-        *_mapping("param", a.get("params") or {}, b.get("params") or {}),
+        *_params(a, b),
         *_seeds(a, b),
         *_inputs(a, b),
         *_mapping("setting", a.get("settings") or {}, b.get("settings") or {}),
@@ -92,6 +92,26 @@ def _mapping(kind: str, a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change
         # repr tells 1 from 1.0 and from True, and lets a NaN be equal to itself.
         if repr(one) != repr(other):
             yield Change(kind, name, _text(one), _text(other))
+
+
+def _params(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change]:
+    """Params that differ, with where each value came from, where that is known."""
+    origins = a.get("origins") or {}, b.get("origins") or {}
+    for change in _mapping("param", a.get("params") or {}, b.get("params") or {}):
+        words = [_origin(side.get(change.name)) for side in origins]
+        yield dataclasses.replace(change, detail=" -> ".join(dict.fromkeys(word for word in words if word)))
+    jobs, others = ([one for one in side.get("configs") or [] if one.get("params")] for side in (a, b))
+    for number in range(max(len(jobs), len(others))):
+        one, other = (side[number]["params"] if number < len(side) else {} for side in (jobs, others))
+        common = (a.get("params") or {}).keys() & (b.get("params") or {}).keys()
+        for change in _mapping("param", one, other):
+            if change.name not in common:
+                yield dataclasses.replace(change, name=f"{change.name} (job {number})")
+
+
+def _origin(origin: dict[str, Any] | None) -> str:
+    where, kind = (origin or {}).get("where"), (origin or {}).get("kind")
+    return str(where) if kind == "config" else f"{kind} {where}" if where else ""
 
 
 def _relative(path: str, manifest: dict[str, Any]) -> str:

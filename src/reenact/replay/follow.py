@@ -11,9 +11,13 @@ from ..record.schema import Manifest
 from ..record.trace import Event, TraceReader, TraceTail
 from ..store.project import Store
 from .compare import MultiComparer
+from .compositions import Compositions, ConfigDifference
 from .difference import SAMPLED, Difference, is_joint
 from .prepare import Options, Progress
 from .runs import cut_short
+
+CONFIGS = 20
+"""Differing values of configs that are told at once; the result has all."""
 
 
 class Follower:
@@ -45,9 +49,11 @@ class Follower:
             complete=all(ended.get(process, True) for process in readers) and not cut_short(baseline),
         )
         self._tails: dict[str, TraceTail] = {}
+        self._compositions = Compositions(folder, run_dir)
 
     def tick(self) -> bool:
         """Compare what has come; True to stop the replay."""
+        self._configs()
         self._poll()
         self._progress.update(self.steps_equal, self.total, time.monotonic() - self._began, self._wall)
         if self._window is not None:
@@ -58,6 +64,7 @@ class Follower:
 
     def finish(self, stopped: bool) -> Difference | None:
         """Compare the rest; the earliest difference, or None."""
+        self._configs(ended=not stopped)
         self._poll()
         ended = not stopped or self._comparer.exhausted
         found = self._comparer.finish() if ended else self._comparer.difference
@@ -68,6 +75,15 @@ class Follower:
     def steps_equal(self) -> int:
         """Optimizer steps that were equal in every process."""
         return self._comparer.steps_equal
+
+    @property
+    def configs(self) -> list[ConfigDifference]:
+        """What Hydra composed otherwise than in the baseline."""
+        return self._compositions.found
+
+    def _configs(self, ended: bool = False) -> None:
+        for difference in self._compositions.poll(ended)[:CONFIGS]:
+            self._progress.message(difference.describe())
 
     def _poll(self) -> None:
         for path in sorted(self._folder.glob("*.trace")):

@@ -158,8 +158,15 @@ class Placement:
         return False
 
     def _output_folders(self) -> list[str]:
-        folders = {os.path.dirname(path) for path in self._changed if not self._in_environment(path)}
-        return sorted(path for path in folders if not self._was_made(path))
+        """Folders that were there and that the run wrote into, or made folders in: they have to be folders of the tree."""
+        found = {os.path.dirname(path) for path in self._changed} | self._made
+        return sorted({self._there_before(path) for path in found if not self._in_environment(path)} - {""})
+
+    def _there_before(self, relative: str) -> str:
+        """The innermost folder of a path that the run did not make."""
+        while self._was_made(relative):
+            relative = os.path.dirname(relative)
+        return relative
 
     def _environments(self) -> None:
         for prefix in self._prefixes:

@@ -178,13 +178,21 @@ def _untouched_inputs(recorded: rec.Recorded) -> tuple[rec.InputFile, ...]:
     return tuple(file for file in recorded.inputs if file.path not in written)
 
 
-def refuse_changed_inputs(store: Store, recorded: rec.Recorded, options: Options) -> None:
-    """An input that is not what it was ends the verification, unless the run itself changed it."""
+def refuse_changed_inputs(
+    store: Store, baseline: Manifest, recorded: rec.Recorded, options: Options, progress: Progress
+) -> None:
+    """An input that is not what it was ends the verification, unless the run itself changed it.
+
+    Files that Hydra composed configs of are like code: their recorded content is used, and nothing is refused.
+    """
     if options.stored_inputs:
         return
     untouched = dataclasses.replace(recorded, code=(), inputs=_untouched_inputs(recorded))
     found = check_inputs(untouched, store.root, lambda _: None, lambda path: store.hasher.hash(path).digest)
     changed = [problem for problem in found if problem.current_digest is not None]
+    for problem in [one for one in changed if is_config(baseline, one.path) and store.blobs.has(one.recorded_digest)]:
+        changed.remove(problem)
+        progress.message(f"{problem.path} has changed since: the content that the store kept is used")
     if not changed:
         return
     stored = all(store.blobs.has(problem.recorded_digest) for problem in changed)
@@ -195,6 +203,15 @@ def refuse_changed_inputs(store: Store, recorded: rec.Recorded, options: Options
         + (", or replay with the content that the store kept: --stored-inputs" if stored else ""),
         exit_code=EXIT_NOT_REPLAYABLE,
     )
+
+
+def is_config(baseline: Manifest, path: str) -> bool:
+    """True for a file that Hydra read a config from, or that lies where Hydra looked for some."""
+    full = os.path.normpath(os.path.join(baseline.command.root, path))
+    if not full.endswith((".yaml", ".yml")):
+        return False
+    folders = {source.get("folder") for config in baseline.configs for source in config.sources}
+    return any(folder and rec.is_under(full, os.path.normpath(folder)) for folder in folders)
 
 
 def build_workspace(

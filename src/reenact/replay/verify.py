@@ -66,6 +66,7 @@ def _outputs(store: Store, baseline: Manifest, candidate: Manifest, options: Opt
         options.ignore,
         options.tolerance,
         watched=bool(baseline.processes),
+        logs={path for config in baseline.configs for path in config.logs},
     )
 
 
@@ -115,6 +116,7 @@ def _conclude(
         "baseline_status": baseline.status,
         "exit_code": {"baseline": baseline.exit_code, "candidate": None if stopped else candidate.exit_code},
         "causes": causes,
+        "configs": [difference.to_dict() for difference in replayed.configs],
         "differences": [dataclasses.asdict(change) for change in replayed.environment],
         "gaps": gaps,
         "seconds": {"baseline": baseline.resources.wall, "candidate": candidate.resources.wall},

@@ -47,6 +47,7 @@ def render_show(
     most = None if everything else MOST
     _head(lines, {**manifest, **(labels or {})}, folder, detail, now)
     _pairs(lines, "params", manifest.get("params") or {}, most)
+    _configs(lines, manifest.get("configs") or [], most)
     _metrics(lines, manifest.get("metrics") or {}, most)
     _files(lines, "inputs", manifest.get("inputs") or [], most)
     _files(lines, "outputs", manifest.get("outputs") or [], most)
@@ -112,6 +113,30 @@ def _pairs(lines: Lines, title: str, pairs: Mapping[str, Any], most: int | None)
     items = list(pairs.items())
     lines.table([[Text(plain(name)), number(value)] for name, value in items[:most]], indent=2)
     _more(lines, len(items), most)
+
+
+def _configs(lines: Lines, configs: Sequence[Mapping[str, Any]], most: int | None) -> None:
+    if not configs:
+        return
+    jobs = sum(one.get("kind") == "job" for one in configs)
+    lines.heading("configs", count(jobs, "job") + (f", {len(configs) - jobs} composed" if jobs < len(configs) else ""))
+    for one in configs[:most]:
+        number = one.get("num") if one.get("num") is not None else ""
+        title = f"{plain(one.get('job') or 'compose')} {number}".strip()
+        words = " ".join(plain(word) for word in one.get("overrides") or []) or "no overrides"
+        lines.sentence(f"{words}, {plain(one.get('status'))}", indent=2, lead=Text(f"{title}  ", style="bold"))
+
+        def field(label: str, text: str) -> None:
+            if text:
+                lines.field(label, text, indent=4, label_width=9)
+
+        field("choices", ", ".join(f"{plain(k)}={plain(v)}" for k, v in (one.get("choices") or {}).items()))
+        field("output", plain(one.get("output_dir") or ""))
+        unused = one.get("unused") or []
+        left = f" and {len(unused) - most} more" if most is not None and len(unused) > most else ""
+        field("not read", ", ".join(plain(name) for name in unused[:most]) + left)
+        field("file", plain(one.get("path") or ""))
+    _more(lines, len(configs), most)
 
 
 def _metrics(lines: Lines, metrics: Mapping[str, Mapping[str, Any]], most: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from rich.text import Text
@@ -39,6 +39,7 @@ def verdict_text(data: Mapping[str, Any], width: int = 80) -> Text:
     lines.field("steps", _steps(data))
     _exit_codes(lines, data.get("exit_code") or {}, bool(data.get("outputs_compared", True)))
     _differences(lines, data)
+    _configs(lines, data.get("configs") or [])
     difference.first_difference(lines, first, "")
     difference.causes(lines, data.get("causes") or [])
     difference.outputs(lines, data.get("outputs") or [], only=("the baseline", "the candidate"))
@@ -86,6 +87,18 @@ def _differences(lines: Lines, data: Mapping[str, Any]) -> None:
         now, before = (_value(one.get(key)) for key in ("current", "recorded"))
         what = f"{plain(one.get('kind'))} {plain(one.get('name'))}"
         lines.sentence(f"{what}: recorded {before}, now {now}{minor}", indent=2)
+    if len(found) > 10:
+        lines.add((f"… and {len(found) - 10} more (--json lists all)", "dim"), indent=2)
+
+
+def _configs(lines: Lines, found: Sequence[Mapping[str, Any]]) -> None:
+    if not found:
+        return
+    lines.heading("config", f"{count(len(found), 'difference')} in what Hydra composed")
+    for one in found[:10]:
+        number = f"config {one.get('config')}: " if one.get("config") else ""
+        before, now = (_value(one.get(key)) for key in ("baseline", "candidate"))
+        lines.sentence(f"{number}{plain(one.get('key') or 'the whole config')}: recorded {before}, now {now}", indent=2)
     if len(found) > 10:
         lines.add((f"… and {len(found) - 10} more (--json lists all)", "dim"), indent=2)
 

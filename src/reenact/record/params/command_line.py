@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..command import script_index
+from ..hydra import composed
 from ..schema import Origin
 from . import parsers
 from .base import Context, Param
@@ -18,8 +19,8 @@ _OPTION = re.compile(r"--([A-Za-z][\w.-]*)(?:=(.*))?$", re.DOTALL)
 
 
 def params(context: Context) -> Iterator[Param]:
-    """``--key value``, ``--key=value``, ``--flag`` and ``key=value`` after the script; none where a parser was seen."""
-    if parsers.parses(context):
+    """``--key value``, ``--key=value``, ``--flag`` and ``key=value`` after the script; none where a parser or Hydra read them."""
+    if parsers.parses(context) or composed(context):
         return
     start = context.start
     index = script_index(start)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ def compare_outputs(
     ignore: Sequence[str] = (),
     tolerance: Tolerance | None = None,
     watched: bool = False,
+    logs: Collection[str] = (),
 ) -> list[OutputResult]:
     """Match and compare the outputs of two runs.
 
@@ -81,6 +82,7 @@ def compare_outputs(
         tolerance: compare numbers by value where the kind of file allows it.
         watched: the probe was in the baseline. A file of it that was only found by comparing the project before and
             after, and that the candidate did not write, is then taken for somebody else's and ``ignored``.
+        logs: outputs of the baseline that a logger writes: the time on a line is when it was written, and does not count.
     """
     left = {item["path"]: item for item in baseline}
     right = {item["path"]: item for item in candidate}
@@ -97,7 +99,9 @@ def compare_outputs(
         else:
             try:
                 one, another = open_baseline(left[path]["digest"]), open_candidate(right[other]["digest"])
-                found = compare_files(path, one, another, tolerance)
+                found = (path in logs and text.compare_log(one, another)) or compare_files(
+                    path, one, another, tolerance
+                )
             except OSError as error:
                 found = Found(False, "unavailable", f"the digests differ and a content cannot be read: {error}")
         detail = "; ".join(part for part in (found.detail, note) if part)

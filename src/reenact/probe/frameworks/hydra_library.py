@@ -1,0 +1,197 @@
+"""Hydra: the config of every job and of every call of the Compose API, as it was composed, never resolved.
+
+``Callbacks`` is where Hydra tells of its jobs, whatever launcher starts them: its methods are wrapped, so that no object
+of ours goes where launchers pickle.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from ..argv import without_secrets
+from ..clean import clean
+from ..configs import child_of, plain_tree
+from ..entropy import dress
+from ..journal import complain
+from ..reads import Reads, Tree
+from ..state import Probe
+from . import hydra_loader
+
+COMPOSED = 200
+"""Configs of the Compose API that are kept; those after them are a gap."""
+
+
+def hook(probe: Probe, module: Any) -> None:
+    """Wraps the methods of ``Callbacks``, the function of ``hydra.compose``, or how ``hydra._internal.utils`` prints."""
+    if module.__name__ == "hydra.compose":
+        _hook_compose(_jobs(probe), module)
+    elif module.__name__ == "hydra._internal.utils":
+        _hook_printing(module)
+    else:
+        _hook_callbacks(_jobs(probe), module.Callbacks)
+
+
+def _jobs(probe: Probe) -> Jobs:
+    global jobs
+    if jobs is None:
+        jobs = Jobs(probe)
+    return jobs
+
+
+def _hook_callbacks(jobs: Jobs, callbacks: Any) -> None:
+    on_start, on_end = callbacks.on_job_start, callbacks.on_job_end
+
+    def on_job_start(self: Any, config: Any, *args: Any, **kwargs: Any) -> None:
+        jobs.start(config, sys._getframe(1))
+        on_start(self, config, *args, **kwargs)
+
+    def on_job_end(self: Any, config: Any, job_return: Any, *args: Any, **kwargs: Any) -> None:
+        jobs.end(job_return)
+        on_end(self, config, job_return, *args, **kwargs)
+
+    dress(on_job_start, on_start)
+    dress(on_job_end, on_end)
+    callbacks.on_job_start, callbacks.on_job_end = on_job_start, on_job_end
+
+
+def _hook_compose(jobs: Jobs, module: Any) -> None:
+    original = module.compose
+
+    def compose(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        jobs.composed(result)
+        return result
+
+    dress(compose, original)
+    module.compose = compose
+
+
+def _hook_printing(module: Any) -> None:
+    """Errors of a composition that are not Hydra's own (a broken file) it prints itself: without our frames."""
+    original = module.traceback
+    shown = type(sys)(original.__name__)
+    shown.__dict__.update(original.__dict__)
+
+    def print_exc(*args: Any, **kwargs: Any) -> None:
+        error = sys.exc_info()[1]
+        if error is not None:
+            clean(error)
+        original.print_exc(*args, **kwargs)
+
+    dress(print_exc, original.print_exc)
+    shown.__dict__["print_exc"] = print_exc
+    module.traceback = shown
+
+
+class Jobs:
+    """Writes what each job got and what it read of that."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._reads = Reads(probe)
+        self._open: list[tuple[int, Tree | None]] = []
+        self._composed = 0
+        probe.on_end.append(self._finish)
+        probe.on_fork.append(self._after_fork)
+
+    def _after_fork(self, probe: Probe) -> None:
+        self._open = []
+
+    def start(self, config: Any, frame: Any) -> None:
+        """A job is about to start; ``frame`` is the caller's, below ``run_job``."""
+        try:
+            hydra = config.__dict__["_content"].get("hydra")
+            number = self._probe.next_number("hydra")
+            tree = self._reads.watch(number, _task_config(frame))
+            self._open.append((number, tree))
+            self._write(
+                number,
+                "job",
+                config,
+                config_name=child_of(hydra, "job.config_name"),
+                overrides=without_secrets(child_of(hydra, "overrides.task") or []),
+                launcher=child_of(hydra, "launcher._target_"),
+                mode=child_of(hydra, "mode"),
+                job=child_of(hydra, "job.name"),
+                num=child_of(hydra, "job.num"),
+                id=child_of(hydra, "job.id"),
+                output_dir=child_of(hydra, "runtime.output_dir"),
+                subdir=child_of(hydra, "output_subdir"),
+                logs=_log_files(),
+            )
+        except Exception as problem:
+            complain("hydra job", problem)
+            self._probe.journal.gap("hydra", f"the config of a job was not recorded: {problem!r}")
+
+    def end(self, job_return: Any) -> None:
+        """A job has ended, by returning or by raising."""
+        try:
+            if not self._open:
+                return
+            number, tree = self._open.pop()
+            status = str(getattr(getattr(job_return, "status", None), "name", "UNKNOWN")).lower()
+            error = job_return.__dict__.get("_return_value") if status == "failed" else None
+            if isinstance(error, BaseException):
+                # Hydra prints the traceback itself, without the interpreter's hook.
+                clean(error)
+            self._told(number, tree, status, error)
+        except Exception as problem:
+            complain("hydra job end", problem)
+
+    def composed(self, config: Any) -> None:
+        """The Compose API has returned a config."""
+        try:
+            self._composed += 1
+            if self._composed > COMPOSED:
+                detail = f"more than {COMPOSED} calls of hydra.compose: the others' configs were not kept"
+                self._probe.journal.gap("hydra", detail)
+                return
+            number = self._probe.next_number("hydra")
+            tree = self._reads.watch(number, config)
+            self._open.insert(0, (number, tree))
+            self._write(number, "compose", config)
+        except Exception as problem:
+            complain("hydra compose", problem)
+
+    def _write(self, number: int, kind: str, config: Any, **fields: Any) -> None:
+        known = hydra_loader.compositions
+        composition = known.number_of(config) if known is not None else None
+        tree = plain_tree(config)
+        tree.pop("hydra", None)
+        fields = {key: value for key, value in fields.items() if value is not None}
+        self._probe.journal.write("hydra", n=number, kind=kind, compose=composition, config=tree, **fields)
+
+    def _told(self, number: int, tree: Tree | None, status: str, error: Any = None) -> None:
+        fields: dict[str, Any] = {"status": status}
+        if error is not None:
+            fields["error"] = {"type": type(error).__name__, "message": without_secrets([str(error)[:2000]])[0]}
+        unread = tree.unread() if tree is not None else None
+        self._probe.journal.write("config-read", config=number, unread=unread, **fields)
+
+    def _finish(self, probe: Probe) -> None:
+        for number, tree in reversed(self._open):
+            self._told(number, tree, "ended")
+        self._open = []
+
+
+jobs: Jobs | None = None
+
+
+def _task_config(frame: Any) -> Any:
+    """The config that the job's function is about to be called with: a copy, which only ``run_job`` has."""
+    for _ in range(4):
+        if frame is None:
+            return None
+        if frame.f_code.co_name == "run_job":
+            return frame.f_locals.get("task_cfg")
+        frame = frame.f_back
+    return None
+
+
+def _log_files() -> list[str]:
+    """Files that Hydra's logging writes: each line starts with the time."""
+    logging = sys.modules.get("logging")
+    handlers = logging.getLogger().handlers if logging is not None else []
+    return [os.path.abspath(one.baseFilename) for one in handlers if isinstance(one, logging.FileHandler)]  # type: ignore[union-attr]
