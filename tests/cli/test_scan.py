@@ -27,7 +27,7 @@ def test_text_is_grouped_by_file_and_says_why(project: Project, script: Path) ->
     lines = result.out.splitlines()
     assert lines[0] == "train it.py"
     assert lines[1].split()[:3] == ["2:9", "error", "no-seed"]
-    assert "  fix  call torch.manual_seed(…)" in result.out
+    assert "  fix  before anything draws, call torch.manual_seed(…)" in result.out
     assert lines[-1] == "1 error, 2 notes in 1 file"
     assert "\x1b" not in result.out
 
@@ -87,3 +87,12 @@ def test_the_page_describes_every_rule() -> None:
 
 def test_json_is_one_object(project: Project, script: Path) -> None:
     assert json.loads(project.cli("scan", "--json", script.name).out)["problems"] == []
+
+
+def test_the_readme_shows_what_is_said_of_the_example(project: Project) -> None:
+    root = Path(__file__).resolve().parents[2]
+    out = project.cli("scan", "train.py", cwd=root / "examples" / "vae").out
+    shown = (root / "README.md").read_text(encoding="utf-8").partition("## Before the first run")[2]
+    block = shown.partition("```text\n")[2].partition("```")[0]
+    first, last = block.split("…\n1 warning")
+    assert out.startswith(first) and out.endswith("\n1 warning" + last)
