@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,23 @@ def test_the_readme_shows_what_is_said_of_the_example(project: Project) -> None:
     block = shown.partition("```text\n")[2].partition("```")[0]
     first, last = block.split("…\n1 warning")
     assert out.startswith(first) and out.endswith("\n1 warning" + last)
+
+
+def test_strange_files_are_told(project: Project) -> None:
+    folder = project.root / "odd"
+    folder.mkdir()
+    (folder / "a\x1b[31m.py").write_text("lr: 3\n")
+    with open(os.fsencode(folder) + b"/b\xff.py", "w") as file:
+        file.write("lr: 3\n")
+    os.mkfifo(folder / "pipe.py")
+    (folder / "gone.py").symlink_to("nowhere")
+    result = project.cli("scan", "odd")
+    assert (result.code, result.err) == (0, "")
+    assert "odd/a\\x1b[31m.py\n" in result.out and "\x1b" not in result.out
+    assert "odd/b\\udcff.py\n" in result.out
+    assert "odd/pipe.py\n  not looked at: not a regular file\n" in result.out
+    assert result.out.endswith("2 errors in 2 files; 2 files could not be looked at\n")
+    run = project.cli("scan", "--sarif", "odd").json["runs"][0]
+    uris = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in run["results"]]
+    assert uris == ["odd/a%1B%5B31m.py", "odd/b%FF.py"]
+    assert len(run["invocations"][0]["toolExecutionNotifications"]) == 2

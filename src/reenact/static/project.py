@@ -120,6 +120,9 @@ class Project:
         whole = path.resolve()
         if whole not in self._paths:
             self._paths[whole] = None
+            if path.exists() and not path.is_file():
+                self.problems.append(Problem(shown, "not a regular file"))
+                return None
             try:
                 module = Module(shown, path.read_bytes())
             except Unreadable as error:
