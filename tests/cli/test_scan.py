@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_text_is_grouped_by_file_and_says_why(project: Project, script: Path) ->
     lines = result.out.splitlines()
     assert lines[0] == "train it.py"
     assert lines[1].split()[:3] == ["2:9", "error", "no-seed"]
-    assert "  fix  call torch.manual_seed(…)" in result.out
+    assert "  fix  before anything draws, call torch.manual_seed(…)" in result.out
     assert lines[-1] == "1 error, 2 notes in 1 file"
     assert "\x1b" not in result.out
 
@@ -87,3 +88,32 @@ def test_the_page_describes_every_rule() -> None:
 
 def test_json_is_one_object(project: Project, script: Path) -> None:
     assert json.loads(project.cli("scan", "--json", script.name).out)["problems"] == []
+
+
+def test_the_readme_shows_what_is_said_of_the_example(project: Project) -> None:
+    root = Path(__file__).resolve().parents[2]
+    out = project.cli("scan", "train.py", cwd=root / "examples" / "vae").out
+    shown = (root / "README.md").read_text(encoding="utf-8").partition("## Before the first run")[2]
+    block = shown.partition("```text\n")[2].partition("```")[0]
+    first, last = block.split("…\n1 warning")
+    assert out.startswith(first) and out.endswith("\n1 warning" + last)
+
+
+def test_strange_files_are_told(project: Project) -> None:
+    folder = project.root / "odd"
+    folder.mkdir()
+    (folder / "a\x1b[31m.py").write_text("lr: 3\n")
+    with open(os.fsencode(folder) + b"/b\xff.py", "w") as file:
+        file.write("lr: 3\n")
+    os.mkfifo(folder / "pipe.py")
+    (folder / "gone.py").symlink_to("nowhere")
+    result = project.cli("scan", "odd")
+    assert (result.code, result.err) == (0, "")
+    assert "odd/a\\x1b[31m.py\n" in result.out and "\x1b" not in result.out
+    assert "odd/b\\udcff.py\n" in result.out
+    assert "odd/pipe.py\n  not looked at: not a regular file\n" in result.out
+    assert result.out.endswith("2 errors in 2 files; 2 files could not be looked at\n")
+    run = project.cli("scan", "--sarif", "odd").json["runs"][0]
+    uris = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in run["results"]]
+    assert uris == ["odd/a%1B%5B31m.py", "odd/b%FF.py"]
+    assert len(run["invocations"][0]["toolExecutionNotifications"]) == 2

@@ -17,7 +17,8 @@ from reenact.cli.group import VERBS, root
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 TOUR = ROOT / "docs" / "tour.md"
-PAGES = [path for path in (README, TOUR, ROOT / "docs" / "design.md", ROOT / "docs" / "record.md") if path.is_file()]
+PAGES = [README, TOUR, *(ROOT / "docs" / name for name in ("design.md", "record.md", "scan.md"))]
+PAGES = [path for path in PAGES if path.is_file()]
 
 
 def typed(path: Path) -> list[str]:

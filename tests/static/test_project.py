@@ -43,7 +43,10 @@ def test_a_module_that_is_imported_is_no_program(tmp_path: Path) -> None:
 
 
 def test_a_seed_that_another_file_reads_is_used(tmp_path: Path) -> None:
-    write(tmp_path, {"settings.py": "SEED = 3\n", "train.py": "import random, settings\nrandom.seed(settings.SEED)\n"})
+    write(
+        tmp_path,
+        {"settings.py": "SEED = 3\nprint(1)\n", "train.py": "import random, settings\nrandom.seed(settings.SEED)\n"},
+    )
     assert "seed-never-used" not in rules(tmp_path)
     write(tmp_path, {"train.py": "import settings\nprint(settings.x)\n"})
     assert "seed-never-used" in rules(tmp_path)

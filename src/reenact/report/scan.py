@@ -12,6 +12,7 @@ from rich.text import Text
 from ..static.finding import SEVERITIES, Finding
 from ..static.scan import Scan
 from .lines import LABEL, Lines
+from .quantities import plain
 
 STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -20,11 +21,11 @@ def render_scan(found: Scan, out: Console) -> None:
     """Print what a scan found."""
     lines = Lines(out.width)
     for path, findings in groupby(found.findings, key=lambda finding: finding.path):
-        lines.heading(path)
+        lines.heading(plain(path))
         lines.table([_row(finding) for finding in findings], indent=2, right=(0,))
     for problem in found.problems:
-        lines.heading(problem.path)
-        lines.sentence(problem.what, indent=2, lead=Text("not looked at: ", style="red"))
+        lines.heading(plain(problem.path))
+        lines.sentence(plain(problem.what), indent=2, lead=Text("not looked at: ", style="red"))
     _explain(found.findings, lines)
     lines.blank()
     lines.add(_summary(found))
@@ -47,7 +48,7 @@ def _row(finding: Finding) -> list[Text]:
         Text(f"{finding.line}:{finding.column}", style=LABEL),
         Text(finding.severity, style=STYLES[finding.severity]),
         Text(finding.rule),
-        Text(finding.what),
+        Text(plain(finding.what)),
     ]
 
 

@@ -120,6 +120,9 @@ class Project:
         whole = path.resolve()
         if whole not in self._paths:
             self._paths[whole] = None
+            if path.exists() and not path.is_file():
+                self.problems.append(Problem(shown, "not a regular file"))
+                return None
             try:
                 module = Module(shown, path.read_bytes())
             except Unreadable as error:
@@ -184,14 +187,19 @@ def _guarded(module: Module) -> bool:
     )
 
 
-def _acts(module: Module) -> bool:
-    """True where running the file does more than define."""
+def does_something(module: Module) -> bool:
+    """True where running the file does more than define and assign."""
     for node in module.tree.body:
         if isinstance(node, (ast.For, ast.While, ast.With)):
             return True
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             return True
-    return _guarded(module) or any(module.names.scope(call).node is module.tree for _, call, _ in draws(module))
+    return _guarded(module)
+
+
+def _acts(module: Module) -> bool:
+    """True where the file can be a program: it does something, or draws while it is loaded."""
+    return does_something(module) or any(module.names.scope(call).node is module.tree for _, call, _ in draws(module))
 
 
 def _test(module: Module) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import PurePath
 from types import ModuleType
@@ -57,4 +58,4 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
 
 
 def _uri(path: str) -> dict[str, str]:
-    return {"uri": quote(PurePath(path).as_posix())}
+    return {"uri": quote(os.fsencode(PurePath(path).as_posix()))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..finding import NOTE, Hit
 from ..hyperparameters import Hyperparameter, hyperparameters
@@ -25,14 +25,19 @@ def check(module: Module) -> Iterator[Hit]:
     for ones in places.values():
         values = ", ".join(f"{one.name} = {one.value!r}" for one in ones)
         ties = dict.fromkeys(tie for one in ones for tie in one.tied if tie != "its name")
-        functions = list(
-            dict.fromkeys(
-                tie.partition("(")[0] if tie.endswith(")") and not tie.startswith("for ") else tie for tie in ties
-            )
-        )
+        functions = dict.fromkeys(_short(tie) for tie in ties)
         first = ones[0]
-        told = values + (f", of {', '.join(functions)}" if functions else "")
+        told = f"{values}, {_joined(functions)}" if functions else values
         yield Hit(module.path, first.line, first.column, told, max(one.line for one in ones))
+
+
+def _short(tie: str) -> str:
+    """``of Adam`` for ``Adam(lr)``; a loop as it is."""
+    return f"in `{tie}`" if tie.startswith("for ") else f"of {tie.partition('(')[0]}"
+
+
+def _joined(functions: Iterable[str]) -> str:
+    return ", ".join(functions).replace(", of ", ", ")
 
 
 EXAMPLES_POSITIVE = [

@@ -43,7 +43,7 @@ def _hit(entry: Module, module: Module, call: ast.Call, library: str, name: str,
     what = f"{name.removeprefix('builtins.')} draws, and {library} is never seeded"
     if library == "torch" and cuda:
         what = f"{name} draws on the CPU, and only the GPU's generator is seeded"
-    fix = f"call {CALLS[library]} before anything draws"
+    fix = f"before anything draws, call {CALLS[library]}"
     if module is entry:
         return hit(entry.path, call, what, fix=fix)
     line = getattr(call, "lineno", 1)

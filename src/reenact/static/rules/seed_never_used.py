@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ..finding import ERROR, Hit, hit
 from ..module import Module
 from ..options import options
-from ..project import Project
+from ..project import Project, does_something
 
 ID = "seed-never-used"
 SEVERITY = ERROR
@@ -41,7 +41,9 @@ def _declared(module: Module) -> Iterator[tuple[ast.AST, str]]:
         if isinstance(name.ctx, ast.Store) and SEED.fullmatch(name.id.lower()):
             parent = module.parents.get(name)
             scope = module.names.scope(name).node
-            if isinstance(parent, ast.Assign) and isinstance(scope, (ast.Module, ast.FunctionDef)):
+            # A file of nothing but settings may be loaded in a way that does not show.
+            program = isinstance(scope, ast.FunctionDef) or (isinstance(scope, ast.Module) and does_something(module))
+            if isinstance(parent, ast.Assign) and program:
                 yield name, name.id
 
 
@@ -59,6 +61,7 @@ EXAMPLES_POSITIVE = [
 ]
 EXAMPLES_NEGATIVE = [
     "import torch\nseed = 42\ntorch.manual_seed(seed)\n",
+    "seed = 42\nlr = 1e-3\nmodel = make(lr)\n",
     "seed = 42\nconfig = {k: globals()[k] for k in keys}\n",
     "import argparse\np = argparse.ArgumentParser()\np.add_argument('--seed')\na = p.parse_args()\nf(a.seed)\n",
     "import argparse\np = argparse.ArgumentParser()\np.add_argument('--seed')\na = p.parse_args()\nf(**vars(a))\n",

@@ -76,7 +76,10 @@ def _text(call: ast.Call, module: Module) -> bool:
 
 def _named(call: ast.Call, module: Module, depth: int = 0) -> str | None:
     """What path or name the text goes into; None for messages and the like."""
+    file: str | None = None
     for node in module.above(call):
+        if isinstance(node, (ast.BinOp, ast.JoinedStr)) and _file_name(node):
+            file = "the name of a file"
         if isinstance(node, ast.Call):
             name = module.name(node.func) or ""
             last = (
@@ -98,11 +101,17 @@ def _named(call: ast.Call, module: Module, depth: int = 0) -> str | None:
             if NAMES.fullmatch(name.lower()):
                 return name
             if isinstance(target, ast.Name) and depth < 2:
-                return _through(target, module, depth + 1)
-            return None
+                return file or _through(target, module, depth + 1)
+            return file
         elif isinstance(node, ast.stmt):
-            return None
-    return None
+            return file
+    return file
+
+
+def _file_name(node: ast.BinOp | ast.JoinedStr) -> bool:
+    """True where a text is put together that ends like a file's name: ``stamp + ".pt"``."""
+    last = node.values[-1] if isinstance(node, ast.JoinedStr) and node.values else getattr(node, "right", None)
+    return isinstance(last, ast.Constant) and re.search(r"^[^\s]*\.[A-Za-z]\w{1,6}$", str(last.value)) is not None
 
 
 def _through(target: ast.Name, module: Module, depth: int) -> str | None:
@@ -117,12 +126,14 @@ def _through(target: ast.Name, module: Module, depth: int) -> str | None:
 
 
 EXAMPLES_POSITIVE = [
+    "import time\nh = ''.join(str(time.time()).split('.'))\np.add_argument('--save', default=h + '.pt')\n",
     "import time\nrun_name = f'{task}__{int(time.time())}'\n",
     "from datetime import datetime as d\nimport os\nos.makedirs('runs/' + d.now().strftime('%Y'))\n",
     "import time\nstamp = time.strftime('%Y%m%d')\nopen('out_' + stamp, 'w')\n",
     "import datetime, os\nlog_dir = os.path.join('logs', str(datetime.datetime.now()))\n",
 ]
 EXAMPLES_NEGATIVE = [
+    "import time\nprint(f'{time.time()} wrote model.pt')\n",
     "import time\nstart = time.time()\nprint(f'took {time.time() - start}')\n",
     "import time\nprint(time.strftime('%H:%M'))\n",
     "import datetime\nlogger.info(f'{datetime.datetime.now()} begins')\n",

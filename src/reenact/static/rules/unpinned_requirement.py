@@ -25,7 +25,8 @@ def check_project(project: Project) -> Iterator[Hit]:
         wanted = {name for imported in module.imported for name in distributions(imported)}
         listed = [one for path in project.declaring(module, LISTS) for one in read(path)]
         exact = {one.name for one in listed if one.exact}
-        for one in listed:
+        # The lists that lie nearest are the script's own; those above are of something larger.
+        for one in (one for one in listed if one.path.parent == listed[0].path.parent):
             if one.name in wanted and one.name not in exact:
                 loose.setdefault(one.path, {})[one] = None
     for path, ones in loose.items():
