@@ -143,6 +143,7 @@ def test_python_m(project: Configured) -> None:
         ("batch_size=big", "batch_size is int (64), and 'big' is str"),
         ("batch_size=1.5", "batch_size is int (64), and '1.5' is float"),
         ("flag=1", "valid: true, false"),
+        ("api_key=abcd1234efgh", "api_key looks like a secret"),
         ("lr=true", "lr is float (0.001), and 'true' is bool"),
     ],
 )
