@@ -66,6 +66,7 @@ def test_every_value_has_its_origin(project: Configured) -> None:
     assert origins["width"] == {"kind": "argument", "where": "--width 4", "default": 3}
     assert origins["epochs"] == {"kind": "argument", "where": "--epo 2", "default": 10}
     assert origins["data"]["where"] == "digits"
+    assert origins["command"]["where"] == "fit"
     assert origins["seed"] == {"kind": "default", "where": None, "default": 7}
 
 

@@ -119,8 +119,23 @@ def test_jsonargparse_tells_once(project: Configured) -> None:
     project.write("lr: 0.3\nmodel:\n  depth: 5\n", "c.yaml")
     project.same("train.py", "--config", "c.yaml", "--model.width", "16")
     assert [event["parser"] for event in project.events("args")] == ["jsonargparse"]
-    assert project.params() == {"lr": 0.3, "seed": 0, "model.width": 16, "model.depth": 5}
-    assert kinds(project) == {"lr": "config", "seed": "default", "model.width": "argument", "model.depth": "config"}
+    # Model.width and Model.depth are the constants of the dataclass.
+    assert project.params() == {
+        "lr": 0.3,
+        "seed": 0,
+        "model.width": 16,
+        "model.depth": 5,
+        "Model.width": 8,
+        "Model.depth": 2,
+    }
+    assert kinds(project) == {
+        "Model.width": "constant",
+        "Model.depth": "constant",
+        "lr": "config",
+        "seed": "default",
+        "model.width": "argument",
+        "model.depth": "config",
+    }
 
 
 @pytest.mark.parametrize("text", [CLICK, TYPER, ABSL, JSONARGPARSE], ids=["click", "typer", "absl", "jsonargparse"])

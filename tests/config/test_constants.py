@@ -67,6 +67,7 @@ def test_values(text: str, value: Any) -> None:
         "x = 'data/train.csv'",
         "x_dir = 'data'",
         "x = 'https://example.org'",
+        "x = []",
         "x = '''a\nb'''",
         "class Kind(Enum):\n    x = 1",
         "class Net(nn.Module):\n    x = 1",
@@ -125,6 +126,9 @@ def test_ls_shows_only_what_differs(project: Configured) -> None:
     table = project.reenact("ls").stdout.decode()
     assert "lr=0.2" in table
     assert "constant" not in table
+    project.write("width = 8\n", "other.py")
+    project.same("other.py")
+    assert "width" not in project.reenact("ls").stdout.decode()
 
 
 def test_a_script_that_cannot_be_parsed_runs_as_bare(project: Configured) -> None:

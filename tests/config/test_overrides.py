@@ -90,6 +90,13 @@ def test_it_verifies_and_the_difference_is_named(project: Configured) -> None:
     (project.folder / "out.txt").unlink()
     assert project.told("verify", "b")["verdict"] == "identical"
     assert project.told("verify", "a")["verdict"] == "identical"
+    # A replay's params are those of the recorded source, whatever the file says by now.
+    project.write("lr = 7.0\nsteps = 3\nopen('out.txt', 'w').write(str(lr * steps))\n")
+    for run, lr in (("a", 1e-3), ("b", 0.5)):
+        candidate = project.told("verify", run)["candidate"]
+        assert project.params(candidate) == {"lr": lr, "steps": 3}
+        assert project.manifest(candidate)["recipe"] == project.manifest(run)["recipe"]
+    project.write("lr = 1e-3\nsteps = 3\nopen('out.txt', 'w').write(str(lr * steps))\n")
     changes = project.told("diff", "a", "b")["inputs"]
     assert [(one["name"], one["a"], one["b"]) for one in changes if one["kind"] == "param"] == [("lr", "0.001", "0.5")]
     assert not [one for one in changes if one["kind"] == "code"]
@@ -143,6 +150,7 @@ def test_python_m(project: Configured) -> None:
         ("batch_size=big", "batch_size is int (64), and 'big' is str"),
         ("batch_size=1.5", "batch_size is int (64), and '1.5' is float"),
         ("flag=1", "valid: true, false"),
+        ("api_key=abcd1234efgh", "api_key looks like a secret"),
         ("lr=true", "lr is float (0.001), and 'true' is bool"),
     ],
 )

@@ -131,7 +131,7 @@ def assert_no_rubbish(project: Path) -> None:
         needed |= {image, *(name for name in _digests(store / "blobs" / "sha256" / image))}
     assert {path.name for path in blobs(project)} == needed
     known = {"start.json", "process.json", "probe.json", "environment.json", "source.json", "log.txt", "code.patch"}
-    known |= {"pylock.toml", "freeze.txt", "end.json", "manifest.json", "labels.json"}
+    known |= {"constants.json", "pylock.toml", "freeze.txt", "end.json", "manifest.json", "labels.json"}
     known |= {"journal", "trace", "metrics", "verdicts"}
     for folder in (store / "runs").iterdir():
         assert {path.name for path in folder.iterdir()} <= known

@@ -106,6 +106,8 @@ def _is_param(name: str, value: Any) -> bool:
     if isinstance(value, str):
         long = len(value) > LONGEST or "\n" in value
         return not (long or _PLACE.search(name) or _LOOKS_LIKE_A_PLACE.match(value))
+    if isinstance(value, (list, dict)) and not value:
+        return False  # something to be filled
     return not (isinstance(value, (list, tuple, dict)) and (len(value) > LONGEST or _PLACE.search(name) is not None))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import ReenactError
+from ..probe.redact import redact_argv
 from ..record.command import script_place
 from ..record.schema import Override
 from .constants import Constant, constants
@@ -74,6 +75,12 @@ def overrides(
         pair = _PAIR.match(word)
         if pair is None:
             continue
+        if redact_argv([word])[1]:
+            raise ReenactError(
+                "override",
+                f"{pair[1]} looks like a secret, which no record holds: a replay would lack it",
+                fix="let the script take it from an environment variable",
+            )
         constant = find(pair[1], known, script)
         value = converted(pair[2], constant)
         place = os.path.realpath(constant.source.path)

@@ -11,7 +11,15 @@ from . import layout
 from .atomic import host_tag, tmp_owner
 from .status import process_alive
 
-DONE_WITH = (layout.COLLECTED, layout.SEAL_LOCK, layout.PRE, layout.ENVIRONMENT, layout.SOURCE)
+DONE_WITH = (
+    layout.COLLECTED,
+    layout.SEAL_LOCK,
+    layout.PRE,
+    layout.ENVIRONMENT,
+    layout.SOURCE,
+    layout.CONSTANTS,
+    layout.EDITED,
+)
 """What a run folder needs only until its manifest is there."""
 
 _HOUR = 3600.0

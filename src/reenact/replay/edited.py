@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.constants import constants
-from ..config.overrides import applied
-from ..config.sources import Source
+from ..config.overrides import applied, load
 from ..errors import EXIT_NOT_REPLAYABLE, ReenactError
 from ..probe.redact import redact_argv
 from ..record import layout
@@ -77,8 +76,16 @@ def edit(request: Request, root: str, run_dir: Path, place: Callable[[str], str]
     return Edited((*head, *rest), settings)
 
 
-def write_constants(run_dir: Path, sources: Sequence[Source], root: str, request: Request) -> None:
-    """Write the constants that are params, secrets redacted, for the record to take them from."""
+def write_constants(run_dir: Path, request: Request, root: str, place: Callable[[str], str]) -> None:
+    """Write the constants that are params, secrets redacted, for the record to take them from.
+
+    Args:
+        root: the project's root, where it lies for us; place: where a path of the process lies for us.
+    """
+    argv, index = list(request.argv), script_place(list(request.argv), request.kind)
+    if index is not None and request.kind == "script":
+        argv[index] = place(os.path.join(request.cwd, argv[index]))
+    sources = load(argv, request.kind, place(request.cwd), request.env)
     overridden = {change.name for change in request.overrides}
     told = [
         {
@@ -91,7 +98,8 @@ def write_constants(run_dir: Path, sources: Sequence[Source], root: str, request
         for constant in constants(sources)
         if constant.param and constant.name not in overridden
     ]
-    write_atomic(run_dir / layout.CONSTANTS, json.dumps(told, indent=1).encode())
+    if told:
+        write_atomic(run_dir / layout.CONSTANTS, json.dumps(told, indent=1).encode())
 
 
 def _place(path: str, root: str) -> str:

@@ -18,7 +18,6 @@ from typing import Any, Literal
 import msgspec
 
 from .. import knobs
-from ..config.overrides import load
 from ..environment.hardware import hardware
 from ..environment.interpreter import probe_interpreter
 from ..environment.snapshot import snapshot
@@ -231,7 +230,9 @@ def begin(
         hash_seed=hash_seed,
         overrides=list(request.overrides),
     )
-    write_constants(run_dir, load(request.argv, request.kind, request.cwd, request.env), str(store.root), request)
+    write_constants(
+        run_dir, request, str(rerun.tree if rerun else store.root), (lambda p: str(rerun.place(p))) if rerun else str
+    )
     write_atomic(run_dir / layout.PROBE, json.dumps(settings, indent=1).encode())
     write_atomic(run_dir / layout.START, msgspec.json.format(msgspec.json.encode(start), indent=1))
     return Session(store, request, run, run_dir, rerun, env, start, edited.argv)

@@ -66,7 +66,7 @@ def runs_table(
         metrics: metrics of which the last value is shown.
         now: the present when None.
     """
-    differing = differing_params([row.params for row in rows])
+    differing = differing_params([row.params for row in rows], [_program(row.command) for row in rows])
     shown = [name for name in dict.fromkeys(metrics) if any(name in row.metrics for row in rows)]
     fixed = [_fixed(row, shown, now) for row in rows]
     free = [_free(row, differing) for row in rows]
@@ -81,10 +81,30 @@ def runs_table(
     return Text("\n").join(lines)
 
 
-def differing_params(params: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names of the params that do not have the same value in all runs; a run that lacks one differs."""
+def differing_params(params: Sequence[Mapping[str, Any]], programs: Sequence[str] | None = None) -> list[str]:
+    """Names of the params that do not have the same value in all runs.
+
+    A run that lacks one differs from the others of its program; another program has params of its own.
+
+    Args:
+        programs: which program each run is of; one and the same when None.
+    """
     names = dict.fromkeys(name for one in params for name in one)
-    return [name for name in names if len({repr(one.get(name, KeyError)) for one in params}) > 1]
+    of = list(programs or [""] * len(params))
+
+    def differs(name: str) -> bool:
+        having = {program for program, one in zip(of, params) if name in one}
+        return len({repr(one.get(name, KeyError)) for program, one in zip(of, params) if program in having}) > 1
+
+    return [name for name in names if differs(name)]
+
+
+def _program(argv: Sequence[str]) -> str:
+    """The script that a command runs, or its first word that is no interpreter."""
+    for word in argv:
+        if word.endswith(".py"):
+            return word
+    return next((word for word in argv if not os.path.basename(word).startswith(_INTERPRETERS)), "")
 
 
 def command_text(argv: Sequence[str]) -> str:

@@ -95,6 +95,8 @@ def values(parser: Any, namespace: Any, args: Any, taken: list[tuple[Any, list[s
         options = action.option_strings if action is not None else ()
         if name in given:
             action, words = given[name]
+            if words and isinstance(action.choices, dict) and hasattr(action.choices.get(words[0]), "_actions"):
+                words = words[:1]  # the rest are the subparser's
             joined = _joined(action, line)
             typed = [joined] if joined else [*_option(action, line), *words]
             found[name] = described(name, value, defaults.get(name), "argument", action.option_strings, typed)
