@@ -117,9 +117,9 @@ class Jobs:
                 job=child_of(hydra, "job.name"),
                 num=child_of(hydra, "job.num"),
                 id=child_of(hydra, "job.id"),
-                output_dir=child_of(hydra, "runtime.output_dir"),
+                output_dir=without_secrets([child_of(hydra, "runtime.output_dir")])[0],
                 subdir=child_of(hydra, "output_subdir"),
-                logs=_log_files(),
+                logs=without_secrets(_log_files()),
             )
         except Exception as problem:
             complain("hydra job", problem)
