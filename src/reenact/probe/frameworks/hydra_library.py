@@ -180,11 +180,11 @@ jobs: Jobs | None = None
 
 
 def _task_config(frame: Any) -> Any:
-    """The config that the job's function is about to be called with: a copy, which only ``run_job`` has."""
+    """The config that the job's function is about to be called with: a copy, which only ``run_job`` (``_run_job`` in 1.4) has."""
     for _ in range(4):
         if frame is None:
             return None
-        if frame.f_code.co_name == "run_job":
+        if frame.f_code.co_name in ("run_job", "_run_job"):
             return frame.f_locals.get("task_cfg")
         frame = frame.f_back
     return None
