@@ -1,7 +1,7 @@
 """What it costs before the script's first line and after its last.
 
 ``reenact --version`` against ``python -c pass``; ``reenact run`` of an empty script against the bare script, and against a trivial
-``@hydra.main`` app, which is what people already pay for a configured run. Hydra is installed into the benchmarks' own virtual
+``@hydra.main`` app, which is what people already pay for a configured run; that app with the probe alone against itself bare. Hydra is installed into the benchmarks' own virtual
 environment; where it cannot be, its row is left out with a word.
 
     python benchmarks/startup.py
@@ -10,11 +10,15 @@ environment; where it cannot be, its row is left out with a word.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
+from pathlib import Path
 
 from installed import python_with
-from measuring import Pairs, Row, paired, project, reenact, table, timer
+from measuring import Pairs, Row, environment, paired, project, reenact, table, timer
+
+from reenact import probe
 
 HYDRA_APP = """\
 import hydra
@@ -53,7 +57,18 @@ def rows(quick: bool = False) -> list[Row]:
         else:
             hydra = paired(timer([python, "app.py"], folder), recorded, pairs)
             found.append(Row(name, str(hydra), hydra.ratio, 1, "x", _note(hydra, "a trivial @hydra.main app")))
+            app = timer([python, "app.py"], folder)
+            watched = paired(app, timer([python, "app.py"], folder, _probed(folder)), pairs)
+            note = _note(watched, "a trivial @hydra.main app")
+            found.append(Row("startup probe in a hydra app", str(watched), watched.ratio, 1.05, "x", note))
     return found
+
+
+def _probed(folder: Path) -> dict[str, str]:
+    """The environment that puts the probe, and nothing else of reenact, into a process."""
+    settings = folder / "probe.json"
+    settings.write_text(json.dumps({"run_dir": str(folder / "run"), "root": str(folder), "hide": {"PYTHONPATH": None}}))
+    return environment(PYTHONPATH=str(Path(probe.__file__).parent / "inject"), REENACT_PROBE=str(settings))
 
 
 def _note(pairs: Pairs, of: str) -> str:

@@ -206,7 +206,7 @@ def test_an_override_that_is_never_read_is_named(app: Path) -> None:
         "__import__('copy').deepcopy(cfg).optim.lr",
         "cfg.get('optim').get('lr')",
         "OmegaConf.merge({'a': 1}, cfg).optim.lr",
-        "OmegaConf.merge(cfg, {'a': 1}).optim.lr",
+        "OmegaConf.merge(cfg, {'seed': 1}).optim.lr",
         "OmegaConf.unsafe_merge({'a': 1}, cfg).optim.lr",
         "OmegaConf.resolve(cfg) or cfg.alias",
         "OmegaConf.to_yaml(cfg, resolve=True) and OmegaConf.masked_copy(cfg, ['optim']).optim.lr",

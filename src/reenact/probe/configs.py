@@ -50,13 +50,16 @@ def content_of(node: Any) -> Any:
 
 
 def child_of(node: Any, path: str) -> Any:
-    """The raw value at a dotted path below a node, a mapping as plain data; None where there is none."""
+    """What is at a dotted path below a node: a leaf or a list of leaves, as it is; None where there is none."""
     for part in path.split("."):
         content = content_of(node)
         if not isinstance(content, dict) or part not in content:
             return None
         node = content[part]
-    return plain_tree(node, path.rsplit(".", 1)[-1])
+    content = content_of(node)
+    if isinstance(content, list):
+        return [content_of(child) for child in content]
+    return getattr(content, "name", content)
 
 
 def shown_text(name: str, text: str) -> str:

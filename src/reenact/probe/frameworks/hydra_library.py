@@ -117,9 +117,9 @@ class Jobs:
                 job=child_of(hydra, "job.name"),
                 num=child_of(hydra, "job.num"),
                 id=child_of(hydra, "job.id"),
-                output_dir=child_of(hydra, "runtime.output_dir"),
+                output_dir=without_secrets([child_of(hydra, "runtime.output_dir")])[0],
                 subdir=child_of(hydra, "output_subdir"),
-                logs=_log_files(),
+                logs=without_secrets(_log_files()),
             )
         except Exception as problem:
             complain("hydra job", problem)
@@ -180,11 +180,11 @@ jobs: Jobs | None = None
 
 
 def _task_config(frame: Any) -> Any:
-    """The config that the job's function is about to be called with: a copy, which only ``run_job`` has."""
+    """The config that the job's function is about to be called with: a copy, which only ``run_job`` (``_run_job`` in 1.4) has."""
     for _ in range(4):
         if frame is None:
             return None
-        if frame.f_code.co_name == "run_job":
+        if frame.f_code.co_name in ("run_job", "_run_job"):
             return frame.f_locals.get("task_cfg")
         frame = frame.f_back
     return None
