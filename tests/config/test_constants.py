@@ -135,3 +135,9 @@ def test_a_script_that_cannot_be_parsed_runs_as_bare(project: Configured) -> Non
     project.write("lr = = 1\n")
     assert project.same("train.py").returncode == 1
     assert project.params() == {}
+
+
+def test_a_source_that_is_nested_too_deeply_to_be_told_runs(project: Configured) -> None:
+    project.write("lr = 1\nx = " + "-" * 1500 + "1\nprint(lr)\n")
+    done = project.reenact("run", "--quiet", "train.py")
+    assert (done.returncode, done.stdout) == (0, b"1\n")

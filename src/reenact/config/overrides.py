@@ -39,7 +39,7 @@ def load(argv: Sequence[str], kind: str, cwd: str, env: Mapping[str, str]) -> li
         if os.path.isdir(path) or not os.path.isfile(path):
             return []
         return program(read_script(path), [os.path.dirname(os.path.realpath(path))])
-    except ReenactError:
+    except (ReenactError, RecursionError):
         return []
 
 

@@ -230,12 +230,16 @@ def begin(
         hash_seed=hash_seed,
         overrides=list(request.overrides),
     )
-    write_constants(
-        run_dir, request, str(rerun.tree if rerun else store.root), (lambda p: str(rerun.place(p))) if rerun else str
-    )
+    problems = []
+    try:
+        place = (lambda path: str(rerun.place(path))) if rerun else str
+        write_constants(run_dir, request, str(rerun.tree if rerun else store.root), place)
+    except (ValueError, RecursionError, OSError) as problem:
+        # What cannot be told of a source does not keep it from running.
+        problems.append(f"constants: {problem!r}")
     write_atomic(run_dir / layout.PROBE, json.dumps(settings, indent=1).encode())
     write_atomic(run_dir / layout.START, msgspec.json.format(msgspec.json.encode(start), indent=1))
-    return Session(store, request, run, run_dir, rerun, env, start, edited.argv)
+    return Session(store, request, run, run_dir, rerun, env, start, edited.argv, problems)
 
 
 def _environment(
