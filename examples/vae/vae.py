@@ -130,8 +130,11 @@ def write_png(path, image):
     Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + data)
 
 
-def run(*, seed, batch_size, epochs, lr, hidden, latent_dim, data_dir=None):
-    """Trains, and writes vae.pt (the weights) and samples.png (64 digits drawn from the prior)."""
+def run(*, seed, batch_size, epochs, hidden, latent_dim, lr=None, optimizer=None, data_dir=None):
+    """Trains, and writes vae.pt (the weights) and samples.png (64 digits drawn from the prior).
+
+    The optimizer is Adam with lr, or what ``optimizer`` makes of the model's parameters.
+    """
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     train_data, test_data = Digits(data_dir, train=True), Digits(data_dir, train=False)
@@ -139,7 +142,7 @@ def run(*, seed, batch_size, epochs, lr, hidden, latent_dim, data_dir=None):
     test_loader = DataLoader(test_data, batch_size=batch_size)
     side = train_data.images.shape[1]
     model = VAE(side * side, hidden, latent_dim).to(device)
-    optimizer = optim.Adam(model.parameters(), lr=lr)
+    optimizer = optimizer(model.parameters()) if optimizer is not None else optim.Adam(model.parameters(), lr=lr)
     for epoch in range(1, epochs + 1):
         train_loss, test_loss = train(model, train_loader, optimizer, device), test(model, test_loader, device)
         print(f"epoch {epoch:2d}  train loss {train_loss:.4f}  test loss {test_loss:.4f}")

@@ -1,4 +1,4 @@
-"""The example with constants and with arguments: the same values give the same weights, whatever they come from."""
+"""The example with constants, with arguments and with Hydra: the same values give the same weights, whatever they come from."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ def test_the_forms_give_the_same_weights(tmp_path: Path) -> None:
     made = project(tmp_path / "project")
     for path in (ROOT / "examples" / "vae").glob("*.py"):
         shutil.copy(path, made.folder)
+    shutil.copytree(ROOT / "examples" / "vae" / "conf", made.folder / "conf")
     made.script(lr="2e-3", hidden=32)
     made.python("train.py")
     expected = made.outputs()
-    for words in (
-        ("train_constants.py", "epochs=1", "lr=2e-3", "hidden=32"),
-        ("train_argparse.py", "--epochs", "1", "--lr", "2e-3", "--hidden", "32"),
+    plain = ("epochs", "lr", "hidden", "batch_size")
+    composed = ("training.epochs", "optimizer.lr", "model.hidden", "training.batch_size")
+    by_hydra = ("training.epochs=1", "optimizer.lr=2e-3", "model.hidden=32")
+    for names, *words in (
+        (plain, "train_constants.py", "epochs=1", "lr=2e-3", "hidden=32"),
+        (plain, "train_argparse.py", "--epochs", "1", "--lr", "2e-3", "--hidden", "32"),
+        (composed, "train_hydra.py", *by_hydra),
+        (composed, "train_hydra.py", "experiment=exp2", *by_hydra),
     ):
         for name in expected:
             (made.folder / name).unlink()
         made.reenact("run", *words)
         assert made.outputs() == expected, words
         manifest = made.told("show", "last")
-        assert {name: manifest["params"][name] for name in ("epochs", "lr", "hidden", "batch_size")} == {
-            "epochs": 1,
-            "lr": 2e-3,
-            "hidden": 32,
-            "batch_size": 64,
-        }
+        assert [manifest["params"][name] for name in names] == [1, 2e-3, 32, 64]
         assert made.told("verify", "last")["verdict"] == "identical"
