@@ -5,10 +5,9 @@ reenact run train_hydra.py optimizer=sgd            # the composed config is rec
 reenact run train_hydra.py --multirun model.hidden=64,128
 """
 
+import hydra
 import vae
 from hydra.utils import instantiate
-
-import hydra
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
