@@ -63,8 +63,7 @@ def one(site):
 def test_pip_and_uv_give_one_fingerprint(tmp_path):
     """The same wheel installed by both: the same fingerprint; another build of the same version: another."""
     uv = shutil.which("uv", path=os.path.dirname(sys.executable)) or shutil.which("uv")
-    if uv is None:
-        pytest.skip("uv is not installed")
+    assert uv is not None, "uv is not installed: `make test` installs it"
     pytest.importorskip("pip")
     wheel = build_wheel(tmp_path)
     other = tmp_path / "other"

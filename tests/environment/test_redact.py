@@ -65,7 +65,7 @@ PLAIN_VARIABLES = [
     ("USE_AUTH_TOKEN", "False"),
     ("GIT_AUTHOR_NAME", "Ann Author"),
     ("AUTHORS", "me, you"),
-    ("SSH_AUTH_SOCK", "/tmp/ssh-XXXX/agent.123"),
+    ("SSH_AUTH_SOCK", "/run/user/1000/agent.123"),
     ("XAUTHORITY", "/home/me/.Xauthority"),
     ("GOOGLE_APPLICATION_CREDENTIALS", "/home/me/key.json"),
     ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),

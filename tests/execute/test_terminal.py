@@ -146,7 +146,7 @@ def test_ctrl_c_comes_once_each_time(terminal, run_dir):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_us_alone_is_passed_on(terminal, run_dir, number):
     if number != signal.SIGTERM and not hasattr(signal, "sigtimedwait"):
-        pytest.skip("cannot be told from the terminal's")
+        pytest.skip("without sigtimedwait (macOS) a signal to us alone cannot be told from the terminal's")
     session = terminal(driven(run_dir, "import time; print('ready', flush=True); time.sleep(60)"))
     session.expect(b"ready")
     os.kill(session.pid, number)

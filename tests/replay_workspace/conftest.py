@@ -203,7 +203,7 @@ def kinds() -> list[str]:
 def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every level in turn, as the value for ``build(isolation=)``."""
     if request.param not in kinds():
-        pytest.skip(f"no isolation of the kind {request.param} here")
+        pytest.skip(f"this kernel gives us no {request.param} namespace")
     if request.param == "folder":
         return "folder"
     monkeypatch.setattr(sandbox, "available", lambda: request.param)
@@ -214,7 +214,7 @@ def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def namespace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each kind of namespace in turn."""
     if request.param not in kinds():
-        pytest.skip(f"no namespace of the kind {request.param} here")
+        pytest.skip(f"this kernel gives us no {request.param} namespace")
     monkeypatch.setattr(sandbox, "available", lambda: request.param)
     return "namespace"
 

@@ -113,6 +113,6 @@ def source_of(path: str) -> str | None:
         return None
     try:
         source = source_from_cache(path)
-    except (ValueError, NotImplementedError):
+    except (ValueError, NotImplementedError):  # no name of a cache, or an interpreter without one
         source = path[:-1]
     return source if os.path.exists(source) else path

@@ -28,11 +28,7 @@ UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 class ExecutorConformance:
-    """Inherit from it and override the fixture ``executor``; the commands are the interpreter that runs the tests."""
-
-    @pytest.fixture
-    def executor(self) -> Executor:
-        raise NotImplementedError("override the fixture 'executor'")
+    """Inherit from it and define a fixture ``executor``; the commands are the interpreter that runs the tests."""
 
     @pytest.fixture
     def run_dir(self, tmp_path: Path) -> Path:

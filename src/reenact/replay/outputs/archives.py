@@ -32,6 +32,7 @@ def compare_zip(a: Path, b: Path, tolerance: Tolerance | None) -> Found:
                     differ.append(f"member {name} differs")
             dates = [name for name in names if name in others and names[name].date_time != others[name].date_time]
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error) as error:
+        # RuntimeError: a member is encrypted; NotImplementedError: zipfile does not know its compression.
         raise Unreadable("not a readable zip archive") from error
     return _told(differ, bool(dates), len(names))
 
