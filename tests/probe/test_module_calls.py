@@ -83,3 +83,10 @@ def test_proxies_of_a_tracer_are_not_asked_anything(recorder: Recorder) -> None:
     bare = recorder.bare("script.py")
     assert bare.out.endswith(b"placeholder call_module call_function call_module output\n")
     assert recorder.probed("script.py")[0] == bare
+
+
+def test_the_last_steps_are_written_before_the_process_leaves_at_once(recorder: Recorder) -> None:
+    recorder.script(LOOP.replace("PREPARE", "model").replace("range(4)", "range(300)") + "import os\nos._exit(7)\n")
+    probed, run_dir = recorder.probed("script.py")
+    assert probed.code == 7
+    assert counts(run_dir) == {BATCH: 300, OUT: 300, LOSS: 300}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from .finding import Problem
+from .finding import Hit, Problem
 from .module import Module, Unreadable
 from .randomness import draws
 
@@ -98,6 +98,13 @@ class Project:
         return module.is_numeric or any(
             module in self.imports(user) for user in self.modules.values() if user.is_numeric
         )
+
+    def where_numeric(self, check: Callable[[Module], Iterator[Hit]]) -> Iterator[Hit]:
+        """What a check finds in the modules for which :meth:`is_numeric` holds, which is asked last: it costs more."""
+        for module in self.modules.values():
+            hits = list(check(module))
+            if hits and self.is_numeric(module):
+                yield from hits
 
     def related(self, module: Module) -> list[Module]:
         """The project's modules that a module imports, and the scanned ones that import it."""

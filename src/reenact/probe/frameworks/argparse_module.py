@@ -22,6 +22,25 @@ class Watch(_local):
 watch = Watch()
 
 
+class Parse:
+    """One call of a parser, around it. After the outermost one ``taken`` holds what each action was given; else it is None."""
+
+    def __init__(self) -> None:
+        self.taken: Any = None
+        self._outermost = watch.depth == 0
+
+    def __enter__(self) -> Parse:
+        if self._outermost:
+            watch.taken = []
+        watch.depth += 1
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        watch.depth -= 1
+        if self._outermost:
+            self.taken, watch.taken = watch.taken, None
+
+
 def hook(probe: Probe, argparse: Any) -> None:
     """Wraps the parsing methods, of which the outermost call tells, and the one through which every value passes."""
     parser = argparse.ArgumentParser
@@ -51,21 +70,12 @@ def _wrap_values(parser: Any) -> None:
 
 def _wrapped(probe: Probe, original: Any) -> Any:
     def parse(self: Any, args: Any = None, namespace: Any = None, *more: Any, **options: Any) -> Any:
-        outermost = watch.depth == 0
-        if outermost:
-            watch.taken = []
-        watch.depth += 1
-        try:
+        with Parse() as call:
             found = original(self, args, namespace, *more, **options)
-        finally:
-            watch.depth -= 1
-            taken = watch.taken or []
-            if outermost:
-                watch.taken = None
-        if outermost:
+        if call.taken is not None:
             try:
                 if not by_another(1, ("argparse",)):
-                    write(probe, "argparse", self.prog, values(self, found[0], args, taken))
+                    write(probe, "argparse", self.prog, values(self, found[0], args, call.taken))
             except Exception as problem:
                 complain("argparse", problem)
         return found

@@ -8,7 +8,7 @@ from ..arguments import described, write
 from ..entropy import dress
 from ..journal import complain
 from ..state import Probe
-from .argparse_module import watch
+from .argparse_module import Parse
 
 
 def hook(probe: Probe, jsonargparse: Any) -> None:
@@ -16,20 +16,11 @@ def hook(probe: Probe, jsonargparse: Any) -> None:
     original = jsonargparse.ArgumentParser.parse_args
 
     def parse_args(self: Any, *args: Any, **kwargs: Any) -> Any:
-        outermost = watch.depth == 0
-        if outermost:
-            watch.taken = []
-        watch.depth += 1
-        try:
+        with Parse() as call:
             found = original(self, *args, **kwargs)
-        finally:
-            watch.depth -= 1
-            taken = watch.taken or []
-            if outermost:
-                watch.taken = None
-        if outermost:
+        if call.taken is not None:
             try:
-                write(probe, "jsonargparse", self.prog, values(self, found, taken))
+                write(probe, "jsonargparse", self.prog, values(self, found, call.taken))
             except Exception as problem:
                 complain("jsonargparse", problem)
         return found

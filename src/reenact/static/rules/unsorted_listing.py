@@ -22,10 +22,7 @@ METHODS = ("iterdir", "rglob", "glob")
 
 def check_project(project: Project) -> Iterator[Hit]:
     """In files that compute, and those that they import: elsewhere order is of no matter for a result."""
-    for module in project.modules.values():
-        hits = list(_check(module))
-        if hits and project.is_numeric(module):
-            yield from hits
+    yield from project.where_numeric(_check)
 
 
 def _check(module: Module) -> Iterator[Hit]:
