@@ -8,7 +8,7 @@ import math
 import os
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from runfolder import GONE, RunFolder
 from reenact.errors import ReenactError
 from reenact.record import atomic
 from reenact.record.canonical import canonical_json, digest_bytes, digest_json
-from reenact.record.ids import RUN_ID, new_run_id
+from reenact.record.ids import RUN_ID, iso_time, new_run_id
 from reenact.record.labels import Labels, read_labels, write_labels
 from reenact.record.schema import Schedule
 from reenact.record.status import process_alive, run_status, start_ticks
@@ -143,3 +143,9 @@ def test_labels_start_from_the_start_and_change(store: Store) -> None:
     assert read_labels(run.folder) == Labels("second", ["a", "b"], None)
     (run.folder / "labels.json").write_text("not json")
     assert read_labels(run.folder).name == "first"
+
+
+def test_times_within_one_second_sort_as_they_came() -> None:
+    moment = datetime(2026, 11, 21, 7, 40, 12, 5_000, timezone.utc)
+    times = [iso_time(moment + timedelta(milliseconds=later)) for later in (0, 10, 400)]
+    assert times[0] == "2026-11-21T07:40:12.005Z" and sorted(times) == times and len(set(times)) == 3

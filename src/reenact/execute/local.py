@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import os
 import signal
 import sys
 import time
 
 from ..errors import EXIT_MISSING, ReenactError
+from ..record.ids import iso_time
 from . import procscan, spawn
 from .base import Exit, OnTick, RunSpec
 from .poller import ready
@@ -204,7 +204,7 @@ class LocalJob:
             pid, status, usage = os.wait4(self.pid, flags)
         except ChildProcessError:
             # Somebody else in this process waited for it: how it ended is not known.
-            self._finish(Exit(255, None, time.monotonic() - self._started, 0.0, 0.0, 0, _utc_now()))
+            self._finish(Exit(255, None, time.monotonic() - self._started, 0.0, 0.0, 0, iso_time()))
             self._problem("wait", "how the command ended is not known")
             return
         if pid == 0:
@@ -223,7 +223,7 @@ class LocalJob:
                 user=usage.ru_utime,
                 system=usage.ru_stime,
                 peak_rss=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-                ended=_utc_now(),
+                ended=iso_time(),
             )
         )
 
@@ -278,8 +278,3 @@ def _unwritable(spec: RunSpec, error: OSError) -> ReenactError:
         fix="make room or make the folder writable, then run it again",
         exit_code=EXIT_MISSING,
     )
-
-
-def _utc_now() -> str:
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")

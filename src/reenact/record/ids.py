@@ -1,4 +1,4 @@
-"""Run ids: when the run started, in UTC, and four random characters."""
+"""Run ids: when the run started, in UTC, and four random characters; and times as a record writes them."""
 
 from __future__ import annotations
 
@@ -24,3 +24,12 @@ def new_run_id(now: datetime | None = None) -> str:
     # From the operating system, not from `random`: the id must not depend on, or disturb, any seed.
     suffix = "".join(_ALPHABET[byte & 31] for byte in os.urandom(4))
     return f"{when:%Y%m%d-%H%M%S}-{suffix}"
+
+
+def iso_time(when: datetime | None = None) -> str:
+    """A time as the record writes it, such as ``2026-11-21T07:40:12.345Z``; the present when None.
+
+    Milliseconds, so that times sort as they came even where two verdicts fall in one second.
+    """
+    when = (when or datetime.now(timezone.utc)).astimezone(timezone.utc)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -18,6 +18,7 @@ from .atomic import write_atomic
 from .collect import Collected, Collector
 from .entropy import summarise_entropy
 from .hydra import configs, notices
+from .ids import iso_time
 from .journal import process_name, process_order, read_journal
 from .leftovers import remove_all, sealed_leftovers
 from .params import gather
@@ -330,7 +331,7 @@ def _last_sign(folder: Path, journals: Journals) -> str | None:
     if not times:
         return None
     when = datetime.fromtimestamp(0, timezone.utc) + timedelta(seconds=max(times))
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso_time(when)
 
 
 def _resources(start: Start, end: End | None, ended: str | None) -> Resources:

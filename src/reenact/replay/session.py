@@ -11,7 +11,6 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +29,7 @@ from ..probe.redact import redact_argv, redact_env
 from ..record import layout
 from ..record.atomic import write_atomic
 from ..record.collect import Collector
+from ..record.ids import iso_time
 from ..record.scan import Scan, scan_tree
 from ..record.schema import HashSeed, Manifest, Override, Start
 from ..record.status import boot_id, this_process
@@ -221,7 +221,7 @@ def begin(
         env=shown,
         redacted=sorted({*redacted, *in_argv}),
         options={"deterministic": request.deterministic},
-        started=datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        started=iso_time(),
         host=platform.node(),
         boot_id=boot_id(),
         supervisor=this_process(),

@@ -6,13 +6,13 @@ import dataclasses
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ..record import layout
+from ..record.ids import iso_time
 from ..record.schema import Manifest
 from ..record.verdicts import Verdict, write_verdict
 from ..store.project import Store
@@ -129,7 +129,7 @@ def _conclude(
             baseline=baseline.run,
             candidate=candidate.run,
             who=candidate.command.user,
-            when=datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            when=iso_time(),
             machine={"host": platform.node(), "system": platform.platform()},
             steps_compared=data["steps_compared"],
             first_difference=data["first_difference"],
