@@ -84,7 +84,7 @@ def test_another_composition_is_told_with_key_and_values(app: Path) -> None:
     journal.write_text("".join(json.dumps(event) + "\n" for event in lines))
     done = reenact("verify", "last", "--json", cwd=app)
     (difference,) = last_json(done.stdout)["configs"]
-    assert difference == {"config": 0, "key": "optim.lr", "baseline": 0.5, "candidate": 0.1}
+    assert difference == {"config": 0, "key": "optim.lr", "baseline": 0.5, "candidate": 0.1, "job": None}
     assert "config 0: optim.lr: recorded 0.5, now 0.1" in done.stderr
 
 

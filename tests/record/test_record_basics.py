@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from runfolder import GONE, RunFolder
 
 from reenact.errors import ReenactError
@@ -21,8 +22,9 @@ from reenact.record import atomic
 from reenact.record.canonical import canonical_json, digest_bytes, digest_json
 from reenact.record.ids import RUN_ID, iso_time, new_run_id
 from reenact.record.labels import Labels, read_labels, write_labels
-from reenact.record.schema import Schedule
+from reenact.record.schema import Config, Schedule, TrialOf, load_manifest
 from reenact.record.status import process_alive, run_status, start_ticks
+from reenact.record.trials import command_of
 from reenact.store.project import Store
 
 _JSON = st.recursive(
@@ -149,3 +151,21 @@ def test_times_within_one_second_sort_as_they_came() -> None:
     moment = datetime(2026, 11, 21, 7, 40, 12, 5_000, timezone.utc)
     times = [iso_time(moment + timedelta(milliseconds=later)) for later in (0, 10, 400)]
     assert times[0] == "2026-11-21T07:40:12.005Z" and sorted(times) == times and len(set(times)) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "argv", "words"),
+    [
+        ("script", "python a.py -m lr=1,2 -cn big seed=3", "python a.py -cn big lr=2"),
+        ("module", "python -m pkg.train --multirun lr=1,2 hydra/launcher=joblib", "python -m pkg.train lr=2"),
+        ("command", "train -m --config-dir=conf lr=1,2", "train --config-dir=conf lr=2"),
+    ],
+)
+def test_a_trial_is_told_by_the_words_that_would_start_it_alone(kind: str, argv: str, words: str) -> None:
+    samples = Path(__file__).parent / "samples"
+    manifest = load_manifest(next(samples.rglob("manifest*.json")))
+    job = Config(kind="job", process="job1", number=0, path="config/0.yaml", digest="", overrides=["lr=2"])
+    command = structs.replace(manifest.command, kind=kind, argv=argv.split())
+    sweep = structs.replace(manifest, command=command, configs=[job])
+    assert command_of(sweep) == argv.split()
+    assert command_of(structs.replace(sweep, trial_of=TrialOf("x", 1))) == words.split()

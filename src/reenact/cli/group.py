@@ -14,6 +14,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "run": ("Record and verify", "run:command", "Run a command and record it."),
     "verify": ("Record and verify", "verify:command", "Execute a run again and compare it to the bit."),
     "diff": ("Record and verify", "diff:command", "Say why two runs differ."),
+    "sweep": ("Record and verify", "sweep:command", "Show a sweep, or go on with one that was cut short."),
     "scan": ("Prepare", "scan:command", "Say what in the code stands in the way of reproducing it."),
     "extract": ("Prepare", "extract:command", "Turn a script's hyperparameters into a Hydra config."),
     "ls": ("Look", "listing:ls", "List the runs."),

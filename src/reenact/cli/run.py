@@ -65,7 +65,7 @@ def command(
     """
     from ..config.overrides import load, overrides
     from ..replay.command import resolve_command
-    from ..replay.session import Request, begin
+    from ..replay.session import Request
     from ..store.project import Store
 
     env = dict(os.environ)
@@ -84,6 +84,13 @@ def command(
         return earlier.exit_code or 0
     if earlier is not None:
         _say(quiet, f"run before as {_described(earlier)}")
+    return record(store, request, quiet, as_json, earlier)
+
+
+def record(store: Any, request: Any, quiet: bool, as_json: bool, earlier: Any = None) -> int:
+    """Execute a request, and tell what became of it; the exit code of the command."""
+    from ..replay.session import begin
+
     session = begin(store, request)
     try:
         manifest = session.execute()
@@ -125,7 +132,9 @@ def _tried(store: Any, request: Any) -> Any:
     from ..store.index import Index
 
     words = redact_argv(request.argv)[0]
-    rows = [row for row in Index(store).rows(sort="-started") if row.status in ("finished", "failed")]
+    rows = [
+        row for row in Index(store).rows(sort="-started") if row.status in ("finished", "failed") and row.sweep is None
+    ]
     same = [row.id for row in rows if list(row.command) == words] if rows else []
     return find_tried(store, request, same) if same else None
 
@@ -158,6 +167,10 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
     for hazard in manifest.hazards:
         if hazard.id == UNUSED:
             _say(quiet, hazard.detail)
+    missing = sum(trial.status not in ("completed", "failed") for trial in manifest.trials)
+    if missing:
+        done = f"{len(manifest.trials) - missing} of {len(manifest.trials)} trials have ended"
+        _say(quiet, f"{done}; go on with `reenact sweep resume {manifest.run}`")
 
 
 def _advise(quiet: bool, run_dir: Any, manifest: Any) -> None:

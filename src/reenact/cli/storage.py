@@ -28,6 +28,7 @@ def rm(runs: tuple[str, ...], yes: bool) -> int:
     with project() as (store, index):
         doomed = list(dict.fromkeys(resolve(store, run, index) for run in runs))
         rows = {row.id: row for row in index.rows(include_replays=True)}
+        doomed += [row.id for row in rows.values() if row.sweep in doomed and row.id not in doomed]
     for run in doomed:
         status = run_status(store.run_dir(run))
         if status.status == "running" and status.host_known:

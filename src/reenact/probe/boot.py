@@ -36,7 +36,7 @@ def start(path: str, before: set[str]) -> None:
         from . import overrides
 
         overrides.install(probe)
-    _write_start(probe)
+    write_start(probe)
     for name in ("clean", "entropy", "files", "children", "variables", "imports"):
         try:
             module = __import__(f"{__package__}.{name}", fromlist=["install"])
@@ -69,7 +69,13 @@ def _hide(probe: Probe) -> None:
             data[encode(name)] = os.environ.encodevalue(original)
 
 
-def _write_start(probe: Probe, role: str | None = None) -> None:
+def write_start(probe: Probe, role: str | None = None) -> None:
+    """Writes the event that a journal begins with."""
+    # A forked child and a job of a sweep have these from the process that they are of.
+    brief = role in ("worker", "job")
+    if role != "job":
+        now = time.time()
+        probe.started = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
     flags = {
         name: getattr(sys.flags, name) for name in dir(sys.flags) if not name.startswith(("_", "n_", "count", "index"))
     }
@@ -82,7 +88,7 @@ def _write_start(probe: Probe, role: str | None = None) -> None:
         pid=probe.pid,
         ppid=os.getppid(),
         main=probe.main,
-        role=role or ("main" if probe.main else "child"),
+        role=role or ("main" if probe.main else "worker" if _spawned() else "child"),
         argv=without_secrets(getattr(sys, "argv", [])),
         orig_argv=without_secrets(getattr(sys, "orig_argv", [])),
         executable=sys.executable,
@@ -93,15 +99,20 @@ def _write_start(probe: Probe, role: str | None = None) -> None:
         cwd=_cwd(),
         rank=int(rank) if rank and rank.isdigit() else None,
         world_size=int(world) if world and world.isdigit() else None,
-        time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        # A forked child has these from its parent.
-        **({} if role == "worker" else {"build": sys.version, "flags": flags, "path": list(sys.path)}),
+        time=probe.started,
+        **({} if brief else {"build": sys.version, "flags": flags, "path": list(sys.path)}),
     )
+
+
+def _spawned() -> bool:
+    """True in a process that multiprocessing or loky has started: such are ended from outside as a rule."""
+    words = getattr(sys, "orig_argv", None) or getattr(sys, "argv", [])
+    return any("--multiprocessing-fork" in word or "popen_loky_posix" in word for word in words)
 
 
 def _forked(probe: Probe) -> None:
     """A forked child writes its start event with its first other event: most children have nothing to say."""
-    probe.journal.before_first = lambda: _write_start(probe, "worker")
+    probe.journal.before_first = lambda: write_start(probe, "worker")
 
 
 def _give_names_back(before: set[str]) -> None:
@@ -132,6 +143,8 @@ def finish(probe: Probe) -> None:
     if os.getpid() != probe.pid or probe.ended:
         return
     probe.ended = True
+    if probe.scope is not None:
+        probe.scope.leave()
     if probe.journal.silent and not probe.trace.events:
         return
     fields: dict[str, Any] = {"steps": 0, "exception": None}

@@ -31,12 +31,17 @@ class FileWatch:
         # Hashes of paths, not paths: a data set may have millions of files.
         self._read: set[int] = set()
         self._written: set[str] = set()
+        self._claimed: set[str] = set()
         self._listed: set[str] = set()
         self._busy: set[int] = set()
         self._copies = 0
         self._skip = tuple(
             {os.path.join(p, "") for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))}
-            | {os.path.join(os.path.realpath(probe.run_dir), ""), os.path.join(probe.run_dir, "")}
+            | {
+                os.path.join(folder, "")
+                for folder in (os.path.realpath(probe.run_dir), probe.run_dir, probe.replay_dir)
+                if folder
+            }
             | {os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")}
         )
         self._handlers: dict[str, Any] = {
@@ -73,6 +78,10 @@ class FileWatch:
     def after_fork(self, probe: Probe) -> None:
         """A forked child notes its own uses, also of files that its parent used."""
         self._busy = set()
+
+    def anew(self) -> None:
+        """Each use of a file is noted once more: a job of a sweep begins or has ended."""
+        self._read, self._listed, self._claimed = set(), set(), set()
 
     def _absolute(self, path: Any, dir_fd: Any = -1) -> str | None:
         if isinstance(path, int) or path is None:
@@ -135,7 +144,7 @@ class FileWatch:
 
     def writing(self, full: str, op: str, via: str, raw: str | None = None) -> None:
         """Notes that a file is about to be written (op ``w``), appended to (``a``) or changed in place (``u``)."""
-        if full in self._written:
+        if full in self._claimed:
             return
         state = _state(full)
         fields = {}
@@ -143,6 +152,7 @@ class FileWatch:
             fields["pre"] = self._keep(full)
         if not os.path.exists(full) or state is not None:
             self._written.add(full)
+            self._claimed.add(full)
             self._note(op, full, state, via, raw, **fields)
 
     def _keep(self, full: str) -> str:
@@ -178,6 +188,7 @@ class FileWatch:
             return
         pre = {"pre": self._keep(b)} if hash(b) in self._read and _state(b) is not None else {}
         self._written.add(b)
+        self._claimed.add(b)
         self._probe.journal.write("file", op="rename", path=a, to=b, st=_state(a), via="audit", **pre)
 
     def _removed(self, path: Any, dir_fd: Any = -1) -> None:
@@ -185,6 +196,7 @@ class FileWatch:
         if full is not None:
             pre = {"pre": self._keep(full)} if hash(full) in self._read and _state(full) is not None else {}
             self._written.discard(full)
+            self._claimed.discard(full)
             self._probe.journal.write("file", op="remove", path=full, st=_state(full), via="audit", **pre)
 
     def _made(self, path: Any, mode: Any = None, dir_fd: Any = -1) -> None:
@@ -197,6 +209,7 @@ class FileWatch:
         full = self._absolute(target, fds[-1] if fds else -1)
         if full is not None:
             self._written.add(full)
+            self._claimed.add(full)
             self._note("w", full, None, "link", None)
 
     def _truncated(self, path: Any, *_: Any) -> None:
@@ -256,20 +269,20 @@ def install(probe: Probe) -> None:
     watch = FileWatch(probe)
     probe.on_fork.append(watch.after_fork)
     sys.addaudithook(watch.hook)
-    if probe.given is not None and probe.given.listings:
+    if probe.given is not None:
         _give_order(probe)
 
 
 def _give_order(probe: Probe) -> None:
     """Lists a folder in the recorded order where its entries are the recorded ones: the order is entropy too."""
     listdir, scandir = os.listdir, os.scandir
-    orders = {path: {name: i for i, name in enumerate(names)} for path, names in probe.given.listings.items()}
 
     def order_of(path: Any) -> dict[str, int] | None:
-        if isinstance(path, (int, bytes)):
+        listings = probe.given.listings
+        if not listings or isinstance(path, (int, bytes)):
             return None
-        full = os.path.normpath(os.path.join(os.getcwd(), os.fspath(path)))
-        return orders.get(full)
+        names = listings.get(os.path.normpath(os.path.join(os.getcwd(), os.fspath(path))))
+        return None if names is None else {name: i for i, name in enumerate(names)}
 
     def ordered_listdir(path: Any = ".") -> Any:
         names = listdir(path)

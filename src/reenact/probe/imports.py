@@ -33,6 +33,7 @@ HOOKS = {
     "hydra._internal.config_loader_impl": "hydra_loader",
     "hydra._internal.callbacks": "hydra_library",
     "hydra.compose": "hydra_library",
+    "hydra.core.utils": "hydra_again",
     "hydra._internal.utils": "hydra_library",
     "joblib.externals.loky.backend.fork_exec": "loky_backend",
     "loky.backend.fork_exec": "loky_backend",

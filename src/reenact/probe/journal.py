@@ -81,12 +81,22 @@ class Journal:
         self.process, self._fd = open_unique(folder, self.process, ".jsonl")
         self._identity = identity(self._fd)
 
-    def after_fork(self, process: str) -> None:
-        """Called in a forked child: the next event goes to a file of its own."""
-        self._lock = RLock()
+    def beside(self, process: str) -> Journal:
+        """Another journal of the same operating system's process, on the same clock."""
+        other = Journal(self.folder, process)
+        other._start = self._start
+        return other
+
+    def close(self) -> None:
+        """Nothing more is written."""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
+
+    def after_fork(self, process: str) -> None:
+        """Called in a forked child: the next event goes to a file of its own."""
+        self._lock = RLock()
+        self.close()
         self._gaps = set()
         self._gap_counts = {}
         self.silent = True

@@ -33,6 +33,10 @@ class Probe:
         self.ended = False
         self.children = 0
         self._numbers: dict[str, int] = {}
+        self.started = ""
+        """When this process began, as its start event tells."""
+        self.scope: Any = None
+        """The job of a sweep that is going on here (:class:`..probe.scope.Scope`), or None."""
         self.given: Any = None
         """Entropy to give back (:class:`..probe.given.Given`), or None when recording."""
         self.give: Any = None
@@ -55,6 +59,13 @@ class Probe:
         self._numbers[what] = number + 1
         return number
 
+    def skips(self, job: Any) -> bool:
+        """True for a job of a sweep that is not to be executed: it was done before, or another one is asked for."""
+        jobs = self.settings.get("jobs")
+        if jobs is None or not isinstance(job, int):
+            return False
+        return job != jobs["only"] if jobs.get("only") is not None else str(job) in jobs["done"]
+
     def next_child(self) -> str:
         """Identity of the next child process, in the order of creation."""
         self.children += 1
@@ -66,6 +77,7 @@ class Probe:
         self.children = 0
         self.main = False
         self.ended = False
+        self.scope = None
         self.pid = os.getpid()
         self._numbers = {}
         self.journal.after_fork(self.process)

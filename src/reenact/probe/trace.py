@@ -141,11 +141,16 @@ class Trace:
         self._names[key] = row
         return row
 
-    def after_fork(self, process: str) -> None:
-        """A forked child starts a trace of its own."""
+    def close(self) -> None:
+        """Nothing more is written."""
         for fd in (self._fd, self._names_fd):
             if fd >= 0:
                 os.close(fd)
+        self._fd = self._names_fd = -1
+
+    def after_fork(self, process: str) -> None:
+        """A forked child starts a trace of its own."""
+        self.close()
         self.__init__(os.path.dirname(self._folder), process)  # type: ignore[misc]
 
 

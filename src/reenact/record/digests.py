@@ -28,7 +28,7 @@ def recipe_parts(manifest: Manifest) -> dict[str, Any]:
         "python": environment.python.get("version"),
         "machine": environment.platform.get("machine"),
         "variables": environment.variables,
-        "settings": manifest.settings,
+        "settings": {name: value for name, value in manifest.settings.items() if name != "skip"},
         "seeds": [[seed.process, seed.lib, seed.fn, seed.value] for seed in entropy.seeds if seed.origin == "code"],
         "hash_seed": fixed.value if fixed else None,
     }

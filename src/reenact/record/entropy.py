@@ -50,6 +50,8 @@ def summarise_entropy(run_dir: Path, start: Start, journals: dict[str, list[dict
                 draws += 1
             elif kind == "state":
                 states += 1
+                if str(event.get("what")).startswith("job."):
+                    continue  # what a job found, whoever seeded it
                 open_ended.add(str(event.get("what")).split(".")[0])
         if (len(seeds), draws, states) != before:
             keepers.append(process)

@@ -35,6 +35,7 @@ class Composed:
         composition: the ``compose`` event that tells how it came about; empty when that is not known.
         status: ``completed``, ``failed``, ``ended`` (without a word of Hydra's) or ``unknown``.
         unread: keys that nobody asked for; None when that is not known.
+        returned: what the job's function gave to the sweeper, where that is a number, a text, or several.
     """
 
     process: str
@@ -43,6 +44,7 @@ class Composed:
     root: str
     status: str = "unknown"
     unread: list[str] | None = None
+    returned: Any = None
     _values: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -133,7 +135,7 @@ def composed(context: Context) -> list[Composed]:
     found: list[Composed] = []
     compositions: list[tuple[str, dict[str, Any]]] = []
     root = os.path.normpath(context.start.root)
-    ours = {p: events for p, events in context.journals.items() if re.match(r"(rank0|launcher)(?![0-9])", p)}
+    ours = {p: events for p, events in context.journals.items() if re.match(r"(rank0|launcher|job\d+)(?![0-9])", p)}
     for process, events in ours.items():
         compositions += [(process, event) for event in events if event["e"] == "compose" and "error" not in event]
     for process, events in ours.items():
@@ -145,7 +147,7 @@ def composed(context: Context) -> list[Composed]:
             elif event["e"] == "config-read" and event.get("config") in mine and "status" in event:
                 one = mine[event["config"]]
                 one.status = event["status"] if event["status"] in _STATUS else "unknown"
-                one.unread = event.get("unread")
+                one.unread, one.returned = event.get("unread"), event.get("returned")
         for number, one in mine.items():
             _read_by_children(one, number, process, ours)
     # Workers take the jobs of a multirun as they come.
@@ -155,7 +157,8 @@ def composed(context: Context) -> list[Composed]:
 def _composition(process: str, event: dict[str, Any], known: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     number = event.get("compose")
     if number is not None:
-        return next((one for where, one in known if where == process and one.get("n") == number), {})
+        composer = event.get("composer", process)
+        return next((one for where, one in known if where == composer and one.get("n") == number), {})
     # Composed in the process that launched this one.
     for _, one in known:
         words = [word for word in one.get("overrides") or [] if not str(word).lstrip("+~").startswith("hydra")]

@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 # No l, o, 0, 1: an id is read aloud and typed.
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
-RUN_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9]{4}")
-"""What a full run id looks like."""
+RUN_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9]{4}(?:\.\d+)?")
+"""What a full run id looks like; that of a trial is its sweep's, a point, and the number of its job."""
 
 
 def new_run_id(now: datetime | None = None) -> str:

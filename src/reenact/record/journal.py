@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from . import layout
 from .schema import Gap
 
+_JOB = re.compile(r"job(\d+)(?![^.~])")
 _decode = msgspec.json.Decoder().decode
 
 
@@ -27,9 +29,15 @@ def process_name(path: str | os.PathLike[str]) -> str:
     return Path(path).name.removesuffix(".jsonl")
 
 
-def process_order(name: str) -> tuple[tuple[int, ...], str]:
-    """Key that sorts processes as a person would: rank0, rank0.1, rank0.2, rank2, rank10."""
-    return tuple(int(number) for number in re.findall(r"\d+", name)), name
+def process_order(name: str) -> tuple[bool, tuple[int, ...], str]:
+    """Key that sorts processes as a person would: rank0, rank0.1, rank0.2, rank2, rank10, job0, job1."""
+    return job_of(name) is not None, tuple(int(number) for number in re.findall(r"\d+", name)), name
+
+
+def job_of(process: str) -> int | None:
+    """3 of ``job3`` and of its children (``job3.1``): the job of a sweep that a process is; None for any other."""
+    match = _JOB.match(process)
+    return int(match[1]) if match else None
 
 
 def decode_line(line: bytes) -> dict[str, Any] | None:
@@ -44,6 +52,17 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             return None
     return event if isinstance(event, dict) and isinstance(event.get("e"), str) else None
+
+
+def read_journals(run_dir: Path) -> tuple[dict[str, list[dict[str, Any]]], list[Gap]]:
+    """The events of every process of a run, in the order of the processes; and what could not be read."""
+    journals: dict[str, list[dict[str, Any]]] = {}
+    gaps: list[Gap] = []
+    for path in sorted((run_dir / layout.JOURNAL).glob("*.jsonl"), key=lambda path: process_order(path.stem)):
+        read = read_journal(path)
+        journals[process_name(path)] = read.events
+        gaps.extend(read.gaps)
+    return journals, gaps
 
 
 def read_journal(path: str | os.PathLike[str]) -> JournalRead:

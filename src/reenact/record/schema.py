@@ -76,6 +76,7 @@ class Start(Struct, frozen=True, kw_only=True):
     boot_id: str | None = None
     supervisor: ProcessInfo
     replay_of: str | None = None
+    resumes: str | None = None
     user: str | None = None
     hash_seed: HashSeed | None = None
     overrides: list[Override] = []
@@ -289,6 +290,23 @@ class Config(Struct, frozen=True, kw_only=True):
     params: dict[str, Any] = {}
 
 
+class Trial(Struct, frozen=True, kw_only=True):
+    """One point of a sweep, in the manifest of the sweep."""
+
+    job: int
+    run: str | None
+    overrides: list[str]
+    status: Literal["completed", "failed", "ended", "unknown", "missing"]
+    returned: Any = None
+
+
+class TrialOf(Struct, frozen=True):
+    """Which job of which sweep a run is."""
+
+    run: str
+    job: int
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """manifest.json."""
 
@@ -309,6 +327,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     origins: dict[str, Origin] = {}
     overrides: list[Override] = []
     configs: list[Config] = []
+    trials: list[Trial] = []
+    trial_of: TrialOf | None = None
+    resumes: str | None = None
     inputs: list[InputFile]
     listings: list[Listing]
     outputs: list[OutputFile]

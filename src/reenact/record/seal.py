@@ -19,7 +19,7 @@ from .collect import Collected, Collector
 from .entropy import summarise_entropy
 from .hydra import configs, notices
 from .ids import iso_time
-from .journal import process_name, process_order, read_journal
+from .journal import process_order, read_journals
 from .leftovers import remove_all, sealed_leftovers
 from .params import gather
 from .params.base import Context
@@ -47,6 +47,7 @@ from .schema import (
 )
 from .status import status_of_end
 from .traces import file_digest, rank_of, read_metrics, summarise
+from .trials import trials, write_trials
 
 Journals = dict[str, list[dict[str, Any]]]
 T = TypeVar("T")
@@ -91,7 +92,11 @@ def seal(
         if (folder / layout.MANIFEST).exists():
             return load_manifest(folder / layout.MANIFEST)
         collector = collector or Collector(folder, root, blobs, hasher, _view_of_nobody(folder))
-        manifest = _build(folder, collector.finish(before_scan), environment, git, problems)
+        start = load_start(folder / layout.START)
+        journals, gaps = read_journals(folder)
+        manifest = _build(folder, start, journals, collector.finish(before_scan), environment, git, problems, gaps)
+        if manifest.trials and start.replay_of is None:
+            write_trials(folder, start, manifest, journals)
         write_atomic(folder / layout.MANIFEST, encode_manifest(manifest))
     remove_all(sealed_leftovers(folder))
     return manifest
@@ -99,20 +104,18 @@ def seal(
 
 def _build(
     folder: Path,
+    start: Start,
+    journals: Journals,
     files: Collected,
     environment: dict[str, Any] | None,
     git: dict[str, Any] | None,
     problems: Iterable[str],
+    unread: Iterable[Gap],
 ) -> Manifest:
     gaps: list[Gap] = []
-    start = load_start(folder / layout.START)
     end = _end(folder, gaps)
     gaps.extend(Gap("watching", problem) for problem in (*problems, *(end.problems if end else ())))
-    journals: Journals = {}
-    for path in sorted((folder / layout.JOURNAL).glob("*.jsonl"), key=lambda path: process_order(path.stem)):
-        read = read_journal(path)
-        journals[process_name(path)] = read.events
-        gaps.extend(read.gaps)
+    gaps.extend(unread)
     starts = {name: _first(events, "start") for name, events in journals.items()}
     main = next((event for event in starts.values() if event and event.get("main")), None) or starts.get("rank0")
     traces, metrics = _traces(folder, journals, gaps)
@@ -144,6 +147,8 @@ def _build(
         origins={name: param.origin for name, param in params.items()},
         overrides=start.overrides,
         configs=composed,
+        trials=trials(context, start.run),
+        resumes=start.resumes,
         inputs=files.inputs,
         listings=files.listings,
         outputs=files.outputs,

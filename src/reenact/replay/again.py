@@ -8,12 +8,16 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from ..environment.compare import EnvChange
 from ..environment.variables import missing_secrets, replay_env
 from ..errors import EXIT_NOT_REPLAYABLE, ReenactError
 from ..record import layout
 from ..record.schema import Manifest
+from ..record.trials import trial_of
 from ..store.gc import workspace_folder
 from ..store.project import Store
 from .compositions import ConfigDifference
@@ -93,6 +97,10 @@ def replay(
         difference = follower.finish(stopped=session.stop_requested)
         if candidate.exit_code is None:
             raise ReenactError("replay-lost", "how the replay ended is not known", exit_code=EXIT_NOT_REPLAYABLE)
+        if baseline.trial_of is not None:
+            candidate = msgspec.structs.replace(
+                trial_of(session.run_dir, candidate, baseline.trial_of.job), run=session.run
+            )
         for changed in workspace.changed():
             progress.message(f"WARNING: the replay changed a file of yours: {changed}")
         return Replayed(
@@ -138,6 +146,12 @@ def _mortal(pre_exec: Callable[[], None] | None) -> Callable[[], None] | None:
     return prepare
 
 
+def _jobs(baseline: Manifest) -> dict[str, Any] | None:
+    """Which jobs of a sweep are executed: all that the baseline executed."""
+    skip, trial = baseline.settings.get("skip"), baseline.trial_of
+    return None if skip is None else {"done": skip, "only": None if trial is None else trial.job}
+
+
 def _request(
     store: Store,
     baseline: Manifest,
@@ -168,5 +182,6 @@ def _request(
         pre_exec=_mortal(workspace.pre_exec),
         place=workspace.map_path,
         tree=workspace.tree,
+        jobs=_jobs(baseline),
     )
     return request, rerun

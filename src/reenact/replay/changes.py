@@ -73,7 +73,7 @@ def diff_manifests(a: dict[str, Any], b: dict[str, Any], read_blob: Callable[[st
         *_params(a, b),
         *_seeds(a, b),
         *_inputs(a, b),
-        *_mapping("setting", a.get("settings") or {}, b.get("settings") or {}),
+        *_mapping("setting", _settings(a), _settings(b)),
         *_environment(a, b),
         *_entropy(a, b),
         *_git(a, b),
@@ -92,6 +92,10 @@ def _mapping(kind: str, a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change
         # repr tells 1 from 1.0 and from True, and lets a NaN be equal to itself.
         if repr(one) != repr(other):
             yield Change(kind, name, _text(one), _text(other))
+
+
+def _settings(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in (manifest.get("settings") or {}).items() if name != "skip"}
 
 
 def _params(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change]:

@@ -13,9 +13,11 @@ from .difference import (
     Tolerance,
     at_step,
     difference,
+    job_number,
     resolve,
     same_form,
     same_value,
+    when,
 )
 from .generators import Generators
 from .join import joined_difference
@@ -104,6 +106,19 @@ class StreamComparer:
         self._generators = Generators()
 
     @property
+    def job(self) -> int:
+        """Number of the job of a sweep that this is the trace of; -1 for a process that is none."""
+        return job_number(self.process)
+
+    @property
+    def spent(self) -> bool:
+        """True when the baseline has nothing more to compare with."""
+        event = self._next()
+        if event is not None:
+            self._ahead.append(event)
+        return event is None
+
+    @property
     def step(self) -> int:
         """The last step of which an event was compared; -1 before training."""
         return self._progress.step
@@ -118,7 +133,7 @@ class StreamComparer:
         """Optimizer steps of which everything compared was equal."""
         if self.difference is not None:
             return max(0, self.difference.step)
-        if self.finished:
+        if self.finished or self.spent:
             return self._progress.trained + 1
         return max(0, self._progress.trained)
 
@@ -232,7 +247,7 @@ def _told(event: Event) -> str:
 
 
 class MultiComparer:
-    """Compares the traces of several processes (ranks) and picks the earliest difference by step, then order."""
+    """Compares the traces of several processes (ranks) and picks the earliest difference by job, step, then order."""
 
     def __init__(
         self,
@@ -275,14 +290,19 @@ class MultiComparer:
     def difference(self) -> Difference | None:
         """The earliest difference seen so far."""
         found = [comparer.difference for comparer in self.comparers.values() if comparer.difference is not None]
-        return min(found, key=lambda one: (one.step, one.order, one.process), default=None)
+        return min(found, key=when, default=None)
 
     @property
     def settled(self) -> bool:
         """True when no process can any more find a difference earlier than the one known."""
         first = self.difference
-        return first is not None and all(
-            one.finished or one.difference is not None or one.step > first.step for one in self.comparers.values()
+        if first is None:
+            return False
+        job = job_number(first.process)
+        return all(
+            one.finished or one.difference is not None or one.step > first.step or (one.job < job and one.spent)
+            for one in self.comparers.values()
+            if one.job <= job
         )
 
     @property
@@ -292,12 +312,12 @@ class MultiComparer:
 
     @property
     def steps_equal(self) -> int:
-        """Optimizer steps equal in every process that trains."""
-        first = self.difference
-        if first is not None:
-            return max(0, first.step)
-        steps = [one.steps_equal for one in self.comparers.values() if one.events_equal and one.step >= 0]
-        return min(steps, default=0)
+        """Optimizer steps equal in every process that trains; of the jobs of a sweep the sum."""
+        steps: dict[int, list[int]] = {}
+        for one in self.comparers.values():
+            if one.difference is not None or (one.events_equal and one.step >= 0):
+                steps.setdefault(one.job, []).append(one.steps_equal)
+        return sum(min(found) for found in steps.values())
 
 
 def rank_of(process: str) -> int:

@@ -16,9 +16,10 @@ from ..store.project import Store
 from .causes import Context, rank
 from .changes import diff_manifests
 from .compare import Difference, Tolerance, first_difference
+from .difference import when
 from .outputs import compare_outputs
 from .prepare import Progress
-from .runs import journal_events
+from .runs import journal_events, total_steps
 from .zoom import cost, is_joint, named, zoom
 
 ZOOM_SECONDS = 60.0
@@ -48,7 +49,8 @@ def diff(
         ReenactError: one of them is not there or not sealed.
     """
     left, right = store.manifest(a), store.manifest(b)
-    first, second = msgspec.to_builtins(left), msgspec.to_builtins(right)
+    first, second = _comparable(left), _comparable(right)
+    _pair_folders(first, second)
     changes = diff_manifests(first, second, lambda digest: store.blobs.path(digest).read_bytes())
     difference = _first(store, left, right, tolerance)
     if difference is not None and progress is not None and closer is not False and _is_vague(difference):
@@ -75,10 +77,32 @@ def diff(
         "first_difference": with_distance(difference),
         "causes": causes,
         "outputs": [output.to_dict() for output in outputs],
-        "steps": {"a": _steps(left), "b": _steps(right)},
+        "steps": {"a": total_steps(left), "b": total_steps(right)},
         "same_recipe": left.recipe == right.recipe,
         "same_result": left.result == right.result,
     }
+
+
+def _comparable(manifest: Manifest) -> dict[str, Any]:
+    """The manifest as plain data, with the processes of a trial called as if it had been run by itself."""
+    data: dict[str, Any] = msgspec.to_builtins(manifest)
+    for found in (data["entropy"]["seeds"], data["hazards"], data["processes"]):
+        for one in found:
+            one["process"] = _alone(manifest, one["process"])
+    return data
+
+
+def _pair_folders(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """What two Hydra jobs wrote into the folder that each was given is called alike, after the first's."""
+    folders = []
+    for side in (first, second):
+        found = [config["output_dir"] for config in side["configs"] if config["kind"] == "job"]
+        if len(found) != 1 or not found[0] or found[0] == ".":
+            return
+        folders.append(found[0].rstrip("/") + "/")
+    for output in second["outputs"]:
+        if output["path"].startswith(folders[1]):
+            output["path"] = folders[0] + output["path"][len(folders[1]) :]
 
 
 def _closer(
@@ -95,14 +119,10 @@ def _closer(
         return difference
 
 
-def _steps(manifest: Manifest) -> int:
-    return max((trace.steps for trace in manifest.traces), default=0)
-
-
 def _first(store: Store, left: Manifest, right: Manifest, tolerance: Tolerance | None) -> Difference | None:
     """The earliest difference over all processes; a process that only one run has counts from its beginning."""
-    traces = {trace.process: trace for trace in left.traces}
-    others = {trace.process: trace for trace in right.traces}
+    traces = {_alone(left, trace.process): trace for trace in left.traces}
+    others = {_alone(right, trace.process): trace for trace in right.traces}
     ended_left, ended_right = _ended(left), _ended(right)
     found = []
     for process in sorted(traces.keys() | others.keys()):
@@ -122,7 +142,7 @@ def _first(store: Store, left: Manifest, right: Manifest, tolerance: Tolerance |
             )
         if difference is not None:
             found.append(difference)
-    return min(found, key=lambda one: (one.step, one.order, one.process), default=None)
+    return min(found, key=when, default=None)
 
 
 def _is_vague(difference: Difference) -> bool:
@@ -137,7 +157,12 @@ def _reader(run_dir: Path, trace: Trace | None) -> Any:
 
 
 def _ended(manifest: Manifest) -> dict[str, bool]:
-    return {process.process: process.complete for process in manifest.processes}
+    return {_alone(manifest, process.process): process.complete for process in manifest.processes}
+
+
+def _alone(manifest: Manifest, process: str) -> str:
+    """A process's identity as it would be if a trial had been run by itself: two trials are compared as two runs are."""
+    return process if manifest.trial_of is None else process.replace(f"job{manifest.trial_of.job}", "rank0", 1)
 
 
 def with_distance(difference: Difference | None) -> dict[str, Any] | None:

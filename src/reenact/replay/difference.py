@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ..record.journal import job_of
 from ..record.trace import NOGRAD, RAW, Event, Kind
 
 SAMPLED: frozenset[int] = frozenset({Kind.GRAD, Kind.PARAM})
@@ -87,6 +88,17 @@ class Difference:
             "note": self.note,
             "generators": [{"name": name, "drawn": drawn} for name, drawn in self.generators],
         }
+
+
+def job_number(process: str) -> int:
+    """Number of the job of a sweep that a process is; -1 for one that is none."""
+    job = job_of(process)
+    return -1 if job is None else job
+
+
+def when(one: Difference) -> tuple[int, int, int, str]:
+    """Key by which the first of several differences is found: the jobs of a sweep come one after the other."""
+    return job_number(one.process), one.step, one.order, one.process
 
 
 def _text(value: int | float | None) -> str | None:

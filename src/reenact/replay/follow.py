@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..probe.traceformat import always_sampled
 from ..record import layout
+from ..record.journal import job_of
 from ..record.schema import Manifest
 from ..record.trace import Event, TraceReader, TraceTail
 from ..store.project import Store
@@ -14,7 +15,7 @@ from .compare import MultiComparer
 from .compositions import Compositions, ConfigDifference
 from .difference import SAMPLED, Difference, is_joint
 from .prepare import Options, Progress
-from .runs import cut_short
+from .runs import cut_short, total_steps
 
 CONFIGS = 20
 """Differing values of configs that are told at once; the result has all."""
@@ -38,7 +39,8 @@ class Follower:
         self._progress = progress
         self._began = time.monotonic()
         self._wall = baseline.resources.wall
-        self.total = max((trace.steps for trace in baseline.traces), default=0)
+        self.total = total_steps(baseline)
+        self._trial = baseline.trial_of is not None
         folder = store.run_dir(baseline.run)
         readers = {trace.process: TraceReader(folder / trace.path) for trace in baseline.traces}
         ended = {process.process: process.complete for process in baseline.processes}
@@ -49,7 +51,7 @@ class Follower:
             complete=all(ended.get(process, True) for process in readers) and not cut_short(baseline),
         )
         self._tails: dict[str, TraceTail] = {}
-        self._compositions = Compositions(folder, run_dir)
+        self._compositions = Compositions(folder, run_dir, self._trial)
 
     def tick(self) -> bool:
         """Compare what has come; True to stop the replay."""
@@ -88,6 +90,8 @@ class Follower:
     def _poll(self) -> None:
         for path in sorted(self._folder.glob("*.trace")):
             process = path.name.removesuffix(".trace")
+            if self._trial and job_of(process) is None:
+                continue  # what the sweep did around its jobs
             tail = self._tails.setdefault(process, TraceTail(path))
             events = [event for event in tail.poll() if not self._only_in_window(event)]
             if events:

@@ -8,6 +8,7 @@ from typing import Any
 from ..record import layout
 from ..record.journal import read_journal
 from ..record.schema import Manifest
+from .difference import job_number
 
 TELLING = frozenset({"loader", "seed", "hazard", "schedule", "library", "rank"})
 """Journal events that bear on why two runs differ."""
@@ -21,6 +22,15 @@ def journal_events(run_dir: Path) -> tuple[dict[str, Any], ...]:
     return tuple(found)
 
 
+def total_steps(manifest: Manifest) -> int:
+    """Optimizer steps of a run: ranks make them together, the jobs of a sweep one after the other."""
+    steps: dict[int, int] = {}
+    for trace in manifest.traces:
+        job = job_number(trace.process)
+        steps[job] = max(steps.get(job, 0), trace.steps)
+    return sum(steps.values())
+
+
 def cut_short(baseline: Manifest) -> bool:
     """True when a run was ended before its own end, so that a replay goes further than it did.
 
@@ -28,5 +38,6 @@ def cut_short(baseline: Manifest) -> bool:
     """
     if baseline.status != "interrupted":
         return False
-    ended = any(process.role == "main" and process.complete for process in baseline.processes)
+    role = "main" if baseline.trial_of is None else "job"
+    ended = any(process.role == role and process.complete for process in baseline.processes)
     return baseline.signal is not None or not ended

@@ -45,6 +45,27 @@ Kind = Literal["script", "module", "command"]
 
 
 @dataclass(frozen=True)
+class Resume:
+    """What makes a recording go on with a sweep.
+
+    Attributes:
+        run: id of the sweep that was cut short.
+        journals: folder of its journals, whose entropy is given back.
+        hash_seed: its PYTHONHASHSEED.
+        done: what each job that is not executed again gave to the sweeper, by its number.
+        shown: paths at which the program sees the recorded content instead, and where that lies.
+        pre_exec: see `RunSpec`.
+    """
+
+    run: str
+    journals: Path
+    hash_seed: HashSeed | None
+    done: Mapping[str, Any]
+    shown: Mapping[str, Path]
+    pre_exec: Callable[[], None] | None
+
+
+@dataclass(frozen=True)
 class Request:
     """A command to record.
 
@@ -55,6 +76,7 @@ class Request:
         env: the complete environment that the user's shell gave, without anything of ours.
         deterministic: ask the frameworks for deterministic algorithms.
         overrides: constants that words of argv change; the program does not get those words.
+        resume: the sweep that this one goes on with, or None.
     """
 
     argv: tuple[str, ...]
@@ -67,6 +89,7 @@ class Request:
     note: str | None = None
     deterministic: bool = False
     overrides: tuple[Override, ...] = ()
+    resume: Resume | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,7 @@ class Rerun:
         pre_exec: see `RunSpec`.
         place: where a path of the replayed process lies for us.
         tree: the folder that stands for the root.
+        jobs: of a sweep: ``only`` the one job to execute, or None; ``done`` what others gave to the sweeper, by number.
         prepare: called with the run folder before the command starts, to make the workspace reach it.
     """
 
@@ -93,6 +117,7 @@ class Rerun:
     pre_exec: Callable[[], None] | None
     place: Callable[[str], Path]
     tree: Path
+    jobs: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -135,16 +160,17 @@ class Session:
             ReenactError: the command could not be started (the run folder is gone then), or, where ``exit`` is set, it
                 has ended and its record could not be sealed.
         """
+        resume = self.request.resume
         spec = RunSpec(
             argv=self.argv,
             cwd=self.rerun.start_cwd if self.rerun else self.request.cwd,
             env=self.env,
             run_dir=self.run_dir,
-            pre_exec=self.rerun.pre_exec if self.rerun else None,
+            pre_exec=self.rerun.pre_exec if self.rerun else resume.pre_exec if resume else None,
             echo=echo,
             stdin="inherit" if echo else "null",
         )
-        view = _View(self.rerun) if self.rerun else None
+        view = _View(self.rerun) if self.rerun else _Shown(resume.shown, self.start.root) if resume else None
         collector = Collector(self.run_dir, self.start.root, self.store.blobs, self.store.hasher, view=view)
         before = view.scan() if view else scan_tree(self.start.root)
         try:
@@ -199,8 +225,15 @@ def begin(
     }
     if window is not None:
         settings["window"] = list(window)
-    if rerun is not None and rerun.journals is not None:
-        settings["replay_dir"] = str(rerun.journals)
+    resume = request.resume
+    given = rerun.journals if rerun is not None else resume.journals if resume is not None else None
+    if given is not None:
+        settings["replay_dir"] = str(given)
+    options: dict[str, Any] = {"deterministic": request.deterministic}
+    jobs = rerun.jobs if rerun is not None else {"done": resume.done, "only": None} if resume is not None else None
+    if jobs is not None:
+        settings["jobs"] = jobs
+        options["skip"] = jobs["done"]
     edited = Edited(request.argv)
     if request.overrides:
         place = (lambda path: str(rerun.place(path))) if rerun else str
@@ -220,12 +253,13 @@ def begin(
         cwd=request.cwd,
         env=shown,
         redacted=sorted({*redacted, *in_argv}),
-        options={"deterministic": request.deterministic},
+        options=options,
         started=iso_time(),
         host=platform.node(),
         boot_id=boot_id(),
         supervisor=this_process(),
         replay_of=rerun.baseline if rerun else None,
+        resumes=resume.run if resume else None,
         user=_user(),
         hash_seed=hash_seed,
         overrides=list(request.overrides),
@@ -249,8 +283,9 @@ def _environment(
     env = dict(request.env)
     hide: dict[str, str | None] = {"PYTHONPATH": env.get("PYTHONPATH")}
     given = env.get("PYTHONHASHSEED")
-    if rerun is not None and rerun.hash_seed is not None:
-        hash_seed = rerun.hash_seed
+    known = rerun.hash_seed if rerun is not None else request.resume.hash_seed if request.resume is not None else None
+    if known is not None:
+        hash_seed = known
     elif given not in (None, "", "random"):
         hash_seed = HashSeed(str(given), False)
     else:
@@ -293,6 +328,20 @@ class _View:
         tree, seen = str(self._rerun.tree), self._rerun.root
         found = scan_tree(tree)
         return Scan({seen + path[len(tree) :]: info for path, info in found.files.items()}, found.truncated)
+
+
+class _Shown:
+    """Where the files of a sweep that goes on lie for us: some are shown to it with their recorded content."""
+
+    def __init__(self, shown: Mapping[str, Path], root: str) -> None:
+        self._shown = shown
+        self._root = root
+
+    def place(self, path: str) -> str:
+        return str(self._shown.get(path, path))
+
+    def scan(self) -> Scan:
+        return scan_tree(self._root)
 
 
 class _Observer(threading.Thread):

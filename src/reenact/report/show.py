@@ -48,6 +48,7 @@ def render_show(
     _head(lines, {**manifest, **(labels or {})}, folder, detail, now)
     _pairs(lines, "params", manifest.get("params") or {}, most)
     _configs(lines, manifest.get("configs") or [], most)
+    _trials(lines, manifest.get("trials") or [], most)
     _metrics(lines, manifest.get("metrics") or {}, most)
     _files(lines, "inputs", manifest.get("inputs") or [], most)
     _files(lines, "outputs", manifest.get("outputs") or [], most)
@@ -82,7 +83,9 @@ def _head(lines: Lines, run: Mapping[str, Any], folder: str, detail: str, now: d
     if used.get("peak_rss") is not None:
         cpu = (used.get("user") or 0.0) + (used.get("system") or 0.0)
         lines.field("used", f"{size(used['peak_rss'])} of memory at most, {duration(cpu)} of CPU time")
-    for label in ("experiment", "note", "replay_of"):
+    if run.get("trial_of"):
+        lines.field("trial", f"job {run['trial_of']['job']} of the sweep {plain(run['trial_of']['run'])}")
+    for label in ("experiment", "note", "replay_of", "resumes"):
         if run.get(label):
             lines.field(label.replace("_", " "), plain(run[label]))
     if run.get("tags"):
@@ -137,6 +140,18 @@ def _configs(lines: Lines, configs: Sequence[Mapping[str, Any]], most: int | Non
         field("not read", ", ".join(plain(name) for name in unused[:most]) + left)
         field("file", plain(one.get("path") or ""))
     _more(lines, len(configs), most)
+
+
+def _trials(lines: Lines, trials: Sequence[Mapping[str, Any]], most: int | None) -> None:
+    if not trials:
+        return
+    left = sum(one.get("status") not in ("completed", "failed") for one in trials)
+    lines.heading(
+        "trials", count(len(trials), "job") + (f", {left} to go on with (reenact sweep resume)" if left else "")
+    )
+    rows = [[plain(one.get("run") or f"job {one.get('job')}"), plain(one.get("status"))] for one in trials[:most]]
+    lines.table(rows, indent=2)
+    _more(lines, len(trials), most)
 
 
 def _metrics(lines: Lines, metrics: Mapping[str, Mapping[str, Any]], most: int | None) -> None:

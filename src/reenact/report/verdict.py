@@ -97,6 +97,7 @@ def _configs(lines: Lines, found: Sequence[Mapping[str, Any]]) -> None:
     lines.heading("config", f"{count(len(found), 'difference')} in what Hydra composed")
     for one in found[:10]:
         number = f"config {one.get('config')}: " if one.get("config") else ""
+        number = number if one.get("job") is None else f"job {one.get('job')}: "
         before, now = (_value(one.get(key)) for key in ("baseline", "candidate"))
         lines.sentence(f"{number}{plain(one.get('key') or 'the whole config')}: recorded {before}, now {now}", indent=2)
     if len(found) > 10:

@@ -19,15 +19,16 @@ from ..record.ids import RUN_ID
 from ..record.labels import read_labels
 from ..record.schema import Manifest, Metric, load_manifest, load_start
 from ..record.status import StatusInfo, run_status
+from ..record.trials import command_of
 from ..record.verdicts import read_verdicts
 from . import query as language
 from .project import Store
 from .sql import order_by, where_clause
 
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 create table runs (
-    id text primary key, stamp integer, replay_of text, name text, experiment text, status text, detail text,
+    id text primary key, stamp integer, replay_of text, sweep text, resumes text, name text, experiment text, status text, detail text,
     exit_code integer, started text, ended text, duration real, recipe text, result text, complete integer, note text,
     command text, tags text, params text, metrics text, verdicts text
 ) without rowid;
@@ -43,7 +44,20 @@ create table metrics (
 create index metrics_run on metrics (run);
 """
 _COLUMNS = (
-    *("id", "stamp", "replay_of", "name", "experiment", "status", "detail", "exit_code", "started", "ended"),
+    *(
+        "id",
+        "stamp",
+        "replay_of",
+        "sweep",
+        "resumes",
+        "name",
+        "experiment",
+        "status",
+        "detail",
+        "exit_code",
+        "started",
+        "ended",
+    ),
     *("duration", "recipe", "result", "complete", "note", "command", "tags", "params", "metrics", "verdicts"),
 )
 # A folder whose time is this close to now may change again without its time changing.
@@ -72,6 +86,8 @@ class RunRow:
     command: list[str]
     note: str | None
     replay_of: str | None
+    sweep: str | None
+    resumes: str | None
     detail: str
 
 
@@ -211,6 +227,12 @@ class Index:
         return _create(sqlite3.connect(":memory:"))
 
     def _refresh(self) -> None:
+        before = len(os.listdir(self.store.runs_folder)) if self.store.runs_folder.is_dir() else 0
+        self._read_changed()
+        if self.store.runs_folder.is_dir() and len(os.listdir(self.store.runs_folder)) != before:
+            self._read_changed()  # sealing a sweep has made its trials
+
+    def _read_changed(self) -> None:
         known = dict(self._db.execute("select id, stamp from runs"))
         now = time.time_ns()
         present: dict[str, int] = {}
@@ -319,8 +341,10 @@ def _describe(row: dict[str, Any], manifest: Manifest, folder: Path) -> None:
         recipe=manifest.recipe,
         result=manifest.result,
         complete=manifest.complete,
-        command=manifest.command.argv,
+        command=command_of(manifest),
         replay_of=manifest.replay_of,
+        sweep=manifest.trial_of.run if manifest.trial_of is not None else None,
+        resumes=manifest.resumes,
         verdicts=[
             {
                 "verdict": verdict.verdict,
@@ -336,6 +360,7 @@ def _describe(row: dict[str, Any], manifest: Manifest, folder: Path) -> None:
 def _describe_start(row: dict[str, Any], folder: Path, status: StatusInfo) -> None:
     start = load_start(folder / layout.START)
     row.update(experiment=start.experiment, started=start.started, command=start.argv, replay_of=start.replay_of)
+    row["resumes"] = start.resumes
 
 
 def _plain_metric(metric: Metric) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From what a person types to a run: id, beginning of an id, name, ``last``, ``last~1``."""
+"""From what a person types to a run: id, beginning of an id, name, ``last``, ``last~1``; and ``.3`` after it for a trial."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from .index import Index, RunRow
 from .project import Store
 
 _LAST = re.compile(r"last(?:~(\d+))?$")
+_TRIAL = re.compile(r"(.+)\.(\d+)")
 _SHOWN = 8
 
 
 def resolve(store: Store, ref: str, index: Index | None = None) -> str:
     """The id of the run that is meant.
 
-    A full id comes first, then ``last`` (newest first; replays are not counted), a name, the beginning of an id.
+    A full id comes first, then ``last`` (newest first; replays and trials are not counted), a name, the beginning of an id. A point and a number
+    after it mean that trial of it.
 
     Args:
         store: the store.
@@ -39,19 +41,35 @@ def resolve(store: Store, ref: str, index: Index | None = None) -> str:
 def _among(store: Store, ref: str, index: Index) -> str:
     rows = index.rows(include_replays=True)
     own = [row for row in rows if row.replay_of is None]
+    alone = [row for row in own if row.sweep is None]
     last = _LAST.fullmatch(ref)
     if last:
         back = int(last[1] or 0)
-        if back < len(own):
-            return own[back].id
+        if back < len(alone):
+            return alone[back].id
         raise ReenactError(
             "unknown-run",
-            f"there is no run {ref}: {len(own)} {'run is' if len(own) == 1 else 'runs are'} recorded in {store.folder}",
-            valid=f"last to last~{len(own) - 1}" if own else None,
-            fix=None if own else "record one with `reenact run COMMAND`",
+            f"there is no run {ref}: {len(alone)} {'run is' if len(alone) == 1 else 'runs are'} recorded in {store.folder}",
+            valid=f"last to last~{len(alone) - 1}" if alone else None,
+            fix=None if alone else "record one with `reenact run COMMAND`",
+        )
+    trial = _TRIAL.fullmatch(ref)
+    if trial and not any(row.name == ref or row.id.startswith(ref) for row in rows):
+        sweep = _among(store, trial[1], index)
+        if any(row.id == f"{sweep}.{trial[2]}" for row in rows):
+            return f"{sweep}.{trial[2]}"
+        jobs = [row.id for row in rows if row.sweep == sweep]
+        raise ReenactError(
+            "unknown-run",
+            f"the run {sweep} has no trial {trial[2]}",
+            valid=", ".join(sorted(jobs, key=lambda run: int(run.rpartition(".")[2]))[:_SHOWN]) or None,
+            fix=None if jobs else "it is no sweep",
         )
     named = [row for row in own if row.name == ref]
     found = named or ([row for row in rows if row.id.startswith(ref)] if ref else [])
+    if "." not in ref:
+        # The beginning of a sweep's id is that of its trials' too.
+        found = [row for row in found if row.sweep is None] or found
     if len(found) == 1:
         return found[0].id
     if found:

@@ -20,6 +20,7 @@ _TEXT_FIELDS = {
     "note": "note",
     "command": "command",
     "replay_of": "replay_of",
+    "sweep": "sweep",
 }
 _NUMBER_FIELDS = {"exit_code": "exit_code", "duration": "duration", "complete": "complete"}
 _TAG_FIELDS = ("tag", "tags")

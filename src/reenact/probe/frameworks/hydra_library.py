@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident
 from typing import Any
 
 from ..argv import without_secrets
@@ -16,6 +17,7 @@ from ..configs import child_of, plain_tree
 from ..entropy import dress
 from ..journal import complain
 from ..reads import Reads, Tree
+from ..scope import Scope
 from ..state import Probe
 from . import hydra_loader
 
@@ -91,8 +93,9 @@ class Jobs:
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._reads = Reads(probe)
-        self._open: list[tuple[int, Tree | None]] = []
+        self._open: list[tuple[int, Tree | None, Scope | None]] = []
         self._composed = 0
+        self._thread = 0
         probe.on_end.append(self._finish)
         probe.on_fork.append(self._after_fork)
 
@@ -103,9 +106,14 @@ class Jobs:
         """A job is about to start; ``frame`` is the caller's, below ``run_job``."""
         try:
             hydra = config.__dict__["_content"].get("hydra")
+            if self._probe.skips(child_of(hydra, "job.num")):
+                return
+            scope = self._scope(hydra)
             number = self._probe.next_number("hydra")
             tree = self._reads.watch(number, _task_config(frame))
-            self._open.append((number, tree))
+            self._open.append((number, tree, scope))
+            if scope is not None:
+                scope.before_end = lambda: self._left(number, tree)
             self._write(
                 number,
                 "job",
@@ -128,17 +136,35 @@ class Jobs:
     def end(self, job_return: Any) -> None:
         """A job has ended, by returning or by raising."""
         try:
-            if not self._open:
+            hydra = job_return.__dict__["hydra_cfg"].__dict__["_content"].get("hydra")
+            if not self._open or self._probe.skips(child_of(hydra, "job.num")):
                 return
-            number, tree = self._open.pop()
+            number, tree, scope = self._open.pop()
             status = str(getattr(getattr(job_return, "status", None), "name", "UNKNOWN")).lower()
             error = job_return.__dict__.get("_return_value") if status == "failed" else None
             if isinstance(error, BaseException):
                 # Hydra prints the traceback itself, without the interpreter's hook.
                 clean(error)
-            self._told(number, tree, status, error)
+            returned = job_return.__dict__.get("_return_value") if status == "completed" else None
+            self._told(number, tree, status, error, returned)
+            if scope is not None:
+                scope.before_end = None
+                scope.leave()
         except Exception as problem:
             complain("hydra job end", problem)
+
+    def _scope(self, hydra: Any) -> Scope | None:
+        """A job of a multirun is a process of its own in the record, unless it runs beside others in one process."""
+        if child_of(hydra, "mode") != "MULTIRUN" or not isinstance(number := child_of(hydra, "job.num"), int):
+            return None
+        if self._probe.scope is not None:
+            if not self._open or self._thread != get_ident():
+                self._probe.journal.gap(
+                    "jobs-in-threads", "jobs that ran at once in one process are not told apart", True
+                )
+            return None
+        self._thread = get_ident()
+        return Scope(self._probe, f"job{number}")
 
     def composed(self, config: Any) -> None:
         """The Compose API has returned a config."""
@@ -150,7 +176,7 @@ class Jobs:
                 return
             number = self._probe.next_number("hydra")
             tree = self._reads.watch(number, config)
-            self._open.insert(0, (number, tree))
+            self._open.insert(0, (number, tree, None))
             self._write(number, "compose", config)
         except Exception as problem:
             complain("hydra compose", problem)
@@ -161,22 +187,37 @@ class Jobs:
         tree = plain_tree(config)
         tree.pop("hydra", None)
         fields = {key: value for key, value in fields.items() if value is not None}
+        if self._probe.scope is not None and composition is not None:
+            fields["composer"] = self._probe.scope.outer
         self._probe.journal.write("hydra", n=number, kind=kind, compose=composition, config=tree, **fields)
 
-    def _told(self, number: int, tree: Tree | None, status: str, error: Any = None) -> None:
+    def _told(self, number: int, tree: Tree | None, status: str, error: Any = None, returned: Any = None) -> None:
         fields: dict[str, Any] = {"status": status}
+        if returned is not None and _is_plain(returned):
+            fields["returned"] = returned
         if error is not None:
             fields["error"] = {"type": type(error).__name__, "message": without_secrets([str(error)[:2000]])[0]}
         unread = tree.unread() if tree is not None else None
         self._probe.journal.write("config-read", config=number, unread=unread, **fields)
 
+    def _left(self, number: int, tree: Tree | None) -> None:
+        self._told(number, tree, "ended")
+        self._open = [one for one in self._open if one[0] != number]
+
     def _finish(self, probe: Probe) -> None:
-        for number, tree in reversed(self._open):
+        for number, tree, _ in reversed(self._open):
             self._told(number, tree, "ended")
         self._open = []
 
 
 jobs: Jobs | None = None
+
+
+def _is_plain(value: Any) -> bool:
+    """True for what a sweeper makes use of: a number, a text, several of them."""
+    if isinstance(value, (list, tuple)):
+        return len(value) <= 100 and all(_is_plain(item) for item in value)
+    return type(value) in (bool, int, float, str)
 
 
 def _task_config(frame: Any) -> Any:

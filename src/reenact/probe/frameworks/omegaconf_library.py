@@ -52,8 +52,9 @@ class _Calls:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
-        self._counts: dict[tuple[str, tuple[str, ...]], int] = {}
-        self._last: dict[tuple[str, tuple[str, ...]], Any] = {}
+        # By the process, or the job, that they are told of.
+        self._counts: dict[tuple[str, str, tuple[str, ...]], int] = {}
+        self._last: dict[tuple[str, str, tuple[str, ...]], Any] = {}
         self._written = 0
 
     def after_fork(self, probe: Probe) -> None:
@@ -82,8 +83,9 @@ class _Calls:
         return value
 
     def _number(self, name: str, words: tuple[str, ...]) -> int:
-        n = self._counts.get((name, words), 0)
-        self._counts[name, words] = n + 1
+        key = (self._probe.process, name, words)
+        n = self._counts.get(key, 0)
+        self._counts[key] = n + 1
         return n
 
     def _given(self, name: str, words: tuple[str, ...], n: int) -> tuple[Any] | None:
@@ -96,10 +98,11 @@ class _Calls:
     def _note(self, name: str, words: tuple[str, ...], n: int, value: Any) -> None:
         plain = value is None or type(value) in (bool, int, float, str)
         shown = value if plain else type(value).__name__
-        before = self._last.get((name, words), _MISSING)
+        key = (self._probe.process, name, words)
+        before = self._last.get(key, _MISSING)
         if type(before) is type(shown) and before == shown:
             return
-        self._last[name, words] = shown
+        self._last[key] = shown
         self._written += 1
         if self._written > CALLS:
             detail = f"more than {CALLS} values of OmegaConf resolvers: the others were not kept"

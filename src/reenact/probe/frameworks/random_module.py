@@ -16,17 +16,15 @@ from ..state import Probe
 
 def hook(probe: Probe, random: Any) -> None:
     """Records the state that the module was born with (given back on replay) and watches for seeds."""
-    count = [0]
 
     def started(generator: Any, what: str, site: str) -> None:
         """A generator has just been seeded by the operating system."""
-        n = count[0]
-        count[0] += 1
+        n = probe.next_number("state." + what)
         if probe.given is not None:
             data = probe.given.state(what, n)
             if data is not None:
-                generator.setstate(_state(data))
-        probe.journal.write("state", what=what, n=n, data=_text(generator.getstate()), site=site)
+                generator.setstate(state_of(data))
+        probe.journal.write("state", what=what, n=n, data=text_of(generator.getstate()), site=site)
 
     def reborn() -> None:
         """Python reseeds the module's generator in a forked child; torch then seeds it again in its loaders' workers."""
@@ -66,14 +64,16 @@ def _for_a_loader() -> bool:
     return False
 
 
-def _text(state: Any) -> str:
+def text_of(state: Any) -> str:
+    """A state of a generator as text."""
     version, words, gauss = state
     raw = array.array("L" if array.array("L").itemsize == 4 else "I", words[:-1]).tobytes()
     packed = binascii.b2a_base64(raw, newline=False).decode()
     return f"{version}:{words[-1]}:{'' if gauss is None else float(gauss).hex()}:{packed}"
 
 
-def _state(text: str) -> Any:
+def state_of(text: str) -> Any:
+    """The state that a text stands for."""
     version, position, gauss, packed = text.split(":")
     words = array.array("L" if array.array("L").itemsize == 4 else "I")
     words.frombytes(binascii.a2b_base64(packed))

@@ -28,16 +28,18 @@ class Context:
         folder: the run folder.
         start: start.json.
         journals: the events of every process, by its identity.
+        main: the process whose params these are, besides those of the first rank: a job of a sweep.
     """
 
     folder: Path
     start: Start
     journals: Mapping[str, list[dict[str, Any]]]
+    main: str = "rank0"
 
     def events(self, kind: str) -> Iterator[dict[str, Any]]:
-        """The events of one kind of the first rank's processes, in the order of the processes."""
+        """The events of one kind of the main process and of the first rank's, in the order of the processes."""
         for process, events in self.journals.items():
-            if rank_of(process) == 0:
+            if rank_of(process) == 0 or process == self.main:
                 yield from (event for event in events if event.get("e") == kind)
 
     def first(self, kind: str) -> dict[str, Any] | None:
