@@ -280,3 +280,27 @@ def test_what_is_no_sweep_and_what_cannot_go_on(sweep_app: Path) -> None:
     assert done.returncode == 3 and "gone since the sweep was recorded: conf/optim/sgd.yaml" in done.stderr
     before = set(os.listdir(run_folder(sweep_app, run).parent))
     assert set(os.listdir(run_folder(sweep_app, run).parent)) == before
+
+
+def test_what_the_first_job_imports_is_the_process_s(sweep_app: Path) -> None:
+    # It draws while it is imported, by whichever job comes first: alone, job 1 imports it itself.
+    (sweep_app / "lib.py").write_text("import os\nimport random\n\nKEY = os.urandom(4).hex()\nOWN = random.Random()\n")
+    text = APP.replace("    value = ", "    import lib\n\n    value = ").replace(
+        "{cfg.stamp}", "{lib.KEY} {lib.OWN.random()}"
+    )
+    (sweep_app / "sweep.py").write_text(text)
+    run = record("sweep.py", "-m", "optim.lr=0.1,0.2", cwd=sweep_app)
+    for ref in (f"{run}.0", run):
+        assert last_json(reenact("verify", ref, "--json", cwd=sweep_app).stdout)["verdict"] == "identical"
+    # lib.OWN has been drawn from once by then: that is another job's doing, and told so.
+    done = reenact("verify", f"{run}.1", "--json", cwd=sweep_app)
+    alone = last_json(done.stdout)
+    assert f"`reenact verify {run}` executes them all" in done.stderr
+    (result,) = [one for one in alone["outputs"] if one["path"].endswith("result.txt")]
+    assert alone["verdict"] == "diverged" and not result["equal"]
+    texts = [
+        (sweep_app / ".reenact" / "blobs" / "sha256" / digest.removeprefix("sha256:")).read_text().split()
+        for one in (f"{run}.1", alone["candidate"])
+        for digest in [o["digest"] for o in manifest(sweep_app, one)["outputs"] if o["path"].endswith("result.txt")]
+    ]
+    assert texts[0][:2] == texts[1][:2] and texts[0][2] != texts[1][2]

@@ -38,12 +38,12 @@ def _wrap_urandom(probe: Probe) -> None:
     def urandom(size: int, /) -> bytes:
         data = original(size)
         try:
-            site = call_site()
-            if probe.given is not None:
-                given = probe.given.draw(site, size)
+            site, owner = call_site(), probe.owner()
+            if owner.given is not None:
+                given = owner.given.draw(site, size)
                 if given is not None:
                     data = given
-            probe.journal.write("draw", n=size, data=_base64(data), site=site)
+            owner.journal.write("draw", n=size, data=_base64(data), site=site)
         except Exception as problem:
             complain("urandom", problem)
         return data
@@ -105,11 +105,12 @@ class Seeds:
         if hasattr(value, "bit_generator") or hasattr(value, "random_raw"):
             # A generator is no seed: default_rng hands it back.
             return args, kwargs
-        n = self._probe.next_number(f"seed.{self._lib}.{fn}")
+        owner = self._probe.owner()
+        n = owner.next_number(f"seed.{self._lib}.{fn}")
         origin = origin_of(value)
         site = call_site()
-        if self._probe.given is not None:
-            before = self._probe.given.seed(self._lib, fn, n)
+        if owner.given is not None:
+            before = owner.given.seed(self._lib, fn, n)
             if before is not None and _is_entropy(before, value, site):
                 # Nothing else went in, so it comes from the clock, a process id, an address.
                 value, origin = before["value"], "clock"
@@ -119,8 +120,9 @@ class Seeds:
                     kwargs = dict.fromkeys(kwargs, value)
         if _by_library():
             origin = "library"
-        self._probe.journal.write("seed", lib=self._lib, fn=fn, value=plain(value), site=site, origin=origin, n=n)
-        self._probe.trace.emit(SEED, f"{self._lib}.{fn}", None, None, self._step(), _fingerprint(value))
+        owner.journal.write("seed", lib=self._lib, fn=fn, value=plain(value), site=site, origin=origin, n=n)
+        if owner is self._probe:
+            self._probe.trace.emit(SEED, f"{self._lib}.{fn}", None, None, self._step(), _fingerprint(value))
         return args, kwargs
 
     def _step(self) -> int:

@@ -36,6 +36,8 @@ class Scope:
         self._kept = {name: getattr(probe, name) for name in _OWN}
         self._training = None if probe.training is None else dict(probe.training.__dict__)
         self._pid = os.getpid()
+        self.around = _Around(self._kept)
+        """What belongs to the process, and not to the job."""
         self.before_end: Any = None
         """Called before the job's end event where the process ends within the job."""
         probe.process, probe.main, probe.children, probe._numbers = process, False, 0, {}
@@ -82,6 +84,19 @@ class Scope:
             probe.training.__dict__.update(before or {})
         if files.watch is not None:
             files.watch.anew()
+
+
+class _Around:
+    """Journal, entropy and counts of the process in which a job runs, while the job does."""
+
+    def __init__(self, kept: dict[str, Any]) -> None:
+        self.journal, self.given, self._numbers = kept["journal"], kept["given"], kept["_numbers"]
+
+    def next_number(self, what: str) -> int:
+        """As :meth:`..state.Probe.next_number`."""
+        number: int = self._numbers.get(what, 0)
+        self._numbers[what] = number + 1
+        return number
 
 
 def _generators(probe: Probe) -> None:

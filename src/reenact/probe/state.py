@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from .journal import Journal
 from .trace import Trace
+
+
+def importing() -> bool:
+    """True while a module is being imported."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Probe:
@@ -65,6 +76,14 @@ class Probe:
         if jobs is None or not isinstance(job, int):
             return False
         return job != jobs["only"] if jobs.get("only") is not None else str(job) in jobs["done"]
+
+    def owner(self) -> Any:
+        """Whose journal, given entropy and counts concern what is drawn now: this probe's, as a rule.
+
+        A library that draws while it is imported does so for the process, whichever job of a sweep happens to be the first
+        to import it.
+        """
+        return self if self.scope is None or not importing() else self.scope.around
 
     def next_child(self) -> str:
         """Identity of the next child process, in the order of creation."""

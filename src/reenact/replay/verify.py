@@ -49,7 +49,14 @@ def verify(store: Store, run: str, options: Options, progress: Progress) -> Veri
     if not partly and _silent(baseline):
         log = compare_logs(store.run_dir(baseline.run), store.run_dir(replayed.candidate.run), options)
         outputs += [log] if log is not None else []
-    return _conclude(store, baseline, replayed, outputs, options)
+    found = _conclude(store, baseline, replayed, outputs, options)
+    sweep = baseline.trial_of
+    if sweep is not None and sweep.job > 0 and found.verdict == "diverged":
+        progress.message(
+            f"job {sweep.job} may depend on what the jobs before it left in the process they shared: "
+            f"`reenact verify {sweep.run}` executes them all"
+        )
+    return found
 
 
 def _silent(baseline: Manifest) -> bool:

@@ -14,7 +14,7 @@ from ..state import Probe
 def hook(probe: Probe, module: Any) -> None:
     """Wraps the functions of ``numpy.random`` that take a seed; its classes stay as they are."""
     # Its global generator has just been born; what it was seeded with is among the draws.
-    probe.journal.write("state", what="numpy", n=0, data="", site="")
+    probe.owner().journal.write("state", what="numpy", n=0, data="", site="")
     seeds = Seeds(probe, "numpy")
     for fn in ("seed", "default_rng"):
         original = getattr(module, fn, None)

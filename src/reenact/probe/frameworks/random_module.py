@@ -19,12 +19,13 @@ def hook(probe: Probe, random: Any) -> None:
 
     def started(generator: Any, what: str, site: str) -> None:
         """A generator has just been seeded by the operating system."""
-        n = probe.next_number("state." + what)
-        if probe.given is not None:
-            data = probe.given.state(what, n)
+        owner = probe.owner()
+        n = owner.next_number("state." + what)
+        if owner.given is not None:
+            data = owner.given.state(what, n)
             if data is not None:
                 generator.setstate(state_of(data))
-        probe.journal.write("state", what=what, n=n, data=text_of(generator.getstate()), site=site)
+        owner.journal.write("state", what=what, n=n, data=text_of(generator.getstate()), site=site)
 
     def reborn() -> None:
         """Python reseeds the module's generator in a forked child; torch then seeds it again in its loaders' workers."""

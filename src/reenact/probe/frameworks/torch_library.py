@@ -222,13 +222,14 @@ def _born_random(probe: Probe, torch: Any) -> None:
     """torch seeds its generators from the operating system when it is imported, and a GPU's when that is first used."""
 
     def started(what: str, generator: Any, seed: int) -> None:
-        n = probe.next_number("state." + what)
-        if probe.given is not None:
-            before = probe.given.state(what, n)
+        owner = probe.owner()
+        n = owner.next_number("state." + what)
+        if owner.given is not None:
+            before = owner.given.state(what, n)
             if before is not None:
                 seed = int(before)
                 generator.manual_seed(seed)
-        probe.journal.write("state", what=what, n=n, data=str(seed), site="")
+        owner.journal.write("state", what=what, n=n, data=str(seed), site="")
 
     def devices() -> None:
         try:
