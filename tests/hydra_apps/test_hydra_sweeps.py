@@ -304,3 +304,28 @@ def test_what_the_first_job_imports_is_the_process_s(sweep_app: Path) -> None:
         for digest in [o["digest"] for o in manifest(sweep_app, one)["outputs"] if o["path"].endswith("result.txt")]
     ]
     assert texts[0][:2] == texts[1][:2] and texts[0][2] != texts[1][2]
+
+
+def test_an_optuna_study_goes_on_as_the_same_study(sweep_app: Path) -> None:
+    words = (
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.n_trials=6",
+        "hydra.sweeper.n_jobs=2",
+        "optim.lr=interval(0.001,0.3)",
+    )
+    run = _killed(sweep_app, *words, at=3)
+    begun = _trials(sweep_app, run)
+    done = reenact("sweep", "resume", run, "--json", cwd=sweep_app, timeout=120)
+    assert done.returncode == 0, done.stderr
+    later = last_json(done.stdout)["run"]
+    trials = _trials(sweep_app, later)
+    # The sampler is not seeded, and the study lives in memory: it makes the same choices, told the same results.
+    assert [trial["overrides"] for trial in trials][: len(begun)] == [trial["overrides"] for trial in begun]
+    assert len(trials) == 6 and all(trial["status"] == "completed" for trial in trials)
+    assert [trial["run"].partition(".")[0] for trial in trials] == [run] * 3 + [later] * 3
+    (results,) = [o for o in manifest(sweep_app, later)["outputs"] if o["path"].endswith("optimization_results.yaml")]
+    best = min(trials, key=lambda trial: trial["returned"])
+    text = (sweep_app / results["path"]).read_text()
+    assert f"optim.lr: {best['params']['optim.lr']}" in text
+    for ref in (later, f"{later}.5"):
+        assert last_json(reenact("verify", ref, "--json", cwd=sweep_app, timeout=120).stdout)["verdict"] == "identical"
