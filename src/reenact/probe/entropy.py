@@ -27,7 +27,8 @@ def install(probe: Probe) -> None:
     """Wraps ``os.urandom`` and, on replay, loads the baseline's entropy."""
     folder = probe.replay_dir
     if folder:
-        probe.give = lambda process: Given(os.path.join(folder, process + ".jsonl"))
+        main = os.path.join(folder, probe.settings.get("process", "rank0") + ".jsonl")
+        probe.give = lambda process: Given(os.path.join(folder, process + ".jsonl"), main)
         probe.given = probe.give(probe.process)
     _wrap_urandom(probe)
 
