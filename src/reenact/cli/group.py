@@ -17,6 +17,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "sweep": ("Record and verify", "sweep:command", "Show a sweep, or go on with one that was cut short."),
     "scan": ("Prepare", "scan:command", "Say what in the code stands in the way of reproducing it."),
     "extract": ("Prepare", "extract:command", "Turn a script's hyperparameters into a Hydra config."),
+    "lock": ("Prepare", "lock:command", "Lock the project's packages: pylock.toml."),
+    "env": ("Prepare", "env:command", "Make the environment of a run again, or compare environments."),
     "ls": ("Look", "listing:ls", "List the runs."),
     "show": ("Look", "inspect:show", "Show everything that is recorded of a run."),
     "logs": ("Look", "inspect:logs", "Print what a run wrote to the terminal."),

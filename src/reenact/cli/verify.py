@@ -19,7 +19,7 @@ EXIT = {"identical": 0, "equivalent": 0, "diverged": 1}
 @click.option(
     "--tolerance", type=float, metavar="REL", help="Compare numbers by value, within this relative difference."
 )
-@click.option("--in-place-env", is_flag=True, default=True, help="Use the environment as it is (the default).")
+@click.option("--in-place-env", is_flag=True, help="Use the environment as it is, not the recorded one made again.")
 @click.option("--python", metavar="PATH", help="Interpreter to use instead of the recorded one.")
 @click.option("--stored-inputs", is_flag=True, help="Use the content that the store kept of inputs that have changed.")
 @click.option("--allow-outside-writes", is_flag=True, help="Let the replay write outside the project.")
@@ -60,6 +60,7 @@ def command(
         ignore=ignore,
         tolerance=Tolerance(tolerance) if tolerance is not None else None,
         python=python,
+        in_place_env=in_place_env,
         echo=show_output,
         keep=keep_workspace,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -81,6 +83,26 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
         os.fsync(fd)
     except OSError:
         pass  # some network file systems refuse to sync a folder; the rename itself has happened
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def exclusive(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a lock on a file, which is made, so that one process at a time goes on; without locks here, go ahead all the same."""
+    try:
+        import fcntl
+
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        except OSError:
+            pass  # some network file systems have none
+        yield
     finally:
         os.close(fd)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ import msgspec
 
 from ..errors import ReenactError
 from . import digests, layout
-from .atomic import write_atomic
+from .atomic import exclusive, write_atomic
 from .collect import Collected, Collector
 from .entropy import summarise_entropy
 from .hydra import configs, notices
@@ -88,7 +87,7 @@ def seal(
     folder = Path(run_dir).absolute()
     if (folder / layout.MANIFEST).exists():
         return load_manifest(folder / layout.MANIFEST)
-    with _only_one(folder):
+    with exclusive(folder / layout.SEAL_LOCK):
         if (folder / layout.MANIFEST).exists():
             return load_manifest(folder / layout.MANIFEST)
         collector = collector or Collector(folder, root, blobs, hasher, _view_of_nobody(folder))
@@ -375,23 +374,3 @@ def _converted(data: dict[str, Any], kind: type[T], slug: str, gaps: list[Gap]) 
     except msgspec.ValidationError as error:
         gaps.append(Gap(slug, str(error), None, True))
         return None
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Keep a second process from sealing the same run; without locks on this file system, go ahead all the same."""
-    try:
-        import fcntl
-
-        fd = os.open(folder / layout.SEAL_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except (ImportError, OSError):
-        yield
-        return
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-        except OSError:
-            pass  # some network file systems have none; the manifest is still written atomically
-        yield
-    finally:
-        os.close(fd)

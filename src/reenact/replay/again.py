@@ -23,12 +23,12 @@ from ..store.project import Store
 from .compositions import ConfigDifference
 from .difference import Difference
 from .follow import Follower
+from .interpreter import Chosen, choose_interpreter
 from .prepare import (
     Options,
     Progress,
     build_workspace,
     check_environment,
-    find_interpreter,
     recorded_files,
     refuse_changed_inputs,
     refuse_unreplayable,
@@ -77,7 +77,8 @@ def replay(
     """
     baseline = store.manifest(run)
     refuse_unreplayable(baseline)
-    python = find_interpreter(baseline, options)
+    chosen = choose_interpreter(store, baseline, options, progress)
+    python = chosen.python or (str(chosen.folder / "bin" / "python") if chosen.folder else None)
     differences = check_environment(store, baseline, python, progress)
     recorded = recorded_files(baseline)
     refuse_changed_inputs(store, baseline, recorded, options, progress)
@@ -89,7 +90,7 @@ def replay(
         shutil.rmtree(run_dir, ignore_errors=True)
         raise
     try:
-        request, rerun = _request(store, baseline, workspace, python, options, progress)
+        request, rerun = _request(store, baseline, workspace, chosen, options, progress)
         session = begin(store, request, rerun, run=run_dir.name, window=window)
         follower = Follower(store, baseline, session.run_dir, options, progress, window)
         candidate = session.execute(echo=options.echo, on_tick=follower.tick)
@@ -156,14 +157,17 @@ def _request(
     store: Store,
     baseline: Manifest,
     workspace: Workspace,
-    python: str | None,
+    chosen: Chosen,
     options: Options,
     progress: Progress,
 ) -> tuple[Request, Rerun]:
     env = replay_env(baseline.command.env, dict(os.environ)) | workspace.env_changes
     for name in missing_secrets(baseline.command.env, dict(os.environ)):
         progress.message(f"{name} is not set here, and its recorded value was redacted")
-    argv = workspace.argv if python is None else (python, *workspace.argv[1:])
+    argv = workspace.argv if chosen.python is None else (chosen.python, *workspace.argv[1:])
+    if chosen.folder is not None:
+        env["PATH"] = str(chosen.folder / "bin") + os.pathsep + env.get("PATH", os.defpath)
+        env["VIRTUAL_ENV"] = str(chosen.folder)
     request = Request(
         argv,
         baseline.command.kind,

@@ -19,7 +19,7 @@ from .compare import Difference, Tolerance, first_difference
 from .difference import when
 from .outputs import compare_outputs
 from .prepare import Progress
-from .runs import journal_events, total_steps
+from .runs import alone, journal_events, total_steps
 from .zoom import cost, is_joint, named, zoom
 
 ZOOM_SECONDS = 60.0
@@ -88,7 +88,7 @@ def _comparable(manifest: Manifest) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(manifest)
     for found in (data["entropy"]["seeds"], data["hazards"], data["processes"]):
         for one in found:
-            one["process"] = _alone(manifest, one["process"])
+            one["process"] = alone(manifest, one["process"])
     return data
 
 
@@ -121,8 +121,8 @@ def _closer(
 
 def _first(store: Store, left: Manifest, right: Manifest, tolerance: Tolerance | None) -> Difference | None:
     """The earliest difference over all processes; a process that only one run has counts from its beginning."""
-    traces = {_alone(left, trace.process): trace for trace in left.traces}
-    others = {_alone(right, trace.process): trace for trace in right.traces}
+    traces = {alone(left, trace.process): trace for trace in left.traces}
+    others = {alone(right, trace.process): trace for trace in right.traces}
     ended_left, ended_right = _ended(left), _ended(right)
     found = []
     for process in sorted(traces.keys() | others.keys()):
@@ -157,12 +157,7 @@ def _reader(run_dir: Path, trace: Trace | None) -> Any:
 
 
 def _ended(manifest: Manifest) -> dict[str, bool]:
-    return {_alone(manifest, process.process): process.complete for process in manifest.processes}
-
-
-def _alone(manifest: Manifest, process: str) -> str:
-    """A process's identity as it would be if a trial had been run by itself: two trials are compared as two runs are."""
-    return process if manifest.trial_of is None else process.replace(f"job{manifest.trial_of.job}", "rank0", 1)
+    return {alone(manifest, process.process): process.complete for process in manifest.processes}
 
 
 def with_distance(difference: Difference | None) -> dict[str, Any] | None:

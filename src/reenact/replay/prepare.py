@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..environment.interpreter import probe_interpreter
 from ..environment.packages import check_files
 from ..environment.snapshot import snapshot
 from ..environment.variables import replay_env
-from ..errors import EXIT_MISSING, EXIT_NOT_REPLAYABLE, ReenactError
+from ..errors import EXIT_NOT_REPLAYABLE, ReenactError
 from ..record.schema import Manifest
 from ..store.project import Store
 from . import recorded as rec
@@ -54,6 +53,7 @@ class Options:
         ignore: glob patterns of outputs that are not compared.
         tolerance: compare numbers by value.
         python: interpreter to use instead of the recorded one.
+        in_place_env: use the environment as it is, whatever has changed in it.
         echo: show the replay's output.
         keep: leave the workspace where it is.
     """
@@ -65,6 +65,7 @@ class Options:
     ignore: tuple[str, ...] = ()
     tolerance: Tolerance | None = None
     python: str | None = None
+    in_place_env: bool = False
     echo: bool = False
     keep: bool = False
 
@@ -93,29 +94,6 @@ def refuse_unreplayable(baseline: Manifest) -> None:
             fix="record the run again without editing its code meanwhile",
             exit_code=EXIT_NOT_REPLAYABLE,
         )
-
-
-def find_interpreter(baseline: Manifest, options: Options) -> str | None:
-    """The interpreter to use; None for a command that is no Python."""
-    if baseline.command.kind == "command" and not os.path.basename(baseline.command.argv[0]).startswith("python"):
-        return None
-    if options.python is not None:
-        found = shutil.which(options.python)
-        if found is None:
-            raise ReenactError("no-python", f"there is no interpreter {options.python}", exit_code=EXIT_MISSING)
-        return found
-    before = baseline.command.interpreter
-    if before is not None and os.access(before, os.X_OK):
-        return before
-    found = shutil.which(os.path.basename(baseline.command.argv[0])) or shutil.which("python3")
-    if found is None:
-        raise ReenactError(
-            "no-python",
-            f"the recorded interpreter {before} is gone, and there is no other on PATH",
-            fix="activate an environment, or name one with --python",
-            exit_code=EXIT_MISSING,
-        )
-    return found
 
 
 def check_environment(store: Store, baseline: Manifest, python: str | None, progress: Progress) -> list[EnvChange]:

@@ -17,7 +17,8 @@ from ..record.atomic import tmp_name
 from ..record.schema import CodeFile, InputFile, Manifest, Trial
 from ..store.index import Index
 from ..store.project import Store
-from .prepare import Options, Progress, find_interpreter, is_config, recorded_files, refuse_changed_inputs
+from .interpreter import choose_interpreter
+from .prepare import Options, Progress, is_config, recorded_files, refuse_changed_inputs
 from .sandbox import Mount, Sandbox, available
 from .session import Request, Resume
 
@@ -101,7 +102,7 @@ def resuming(store: Store, sweep: Sweep, again: Mapping[str, Any], progress: Pro
     manifest = sweep.manifest
     recorded = recorded_files(manifest)
     refuse_changed_inputs(store, manifest, recorded, Options(), _Silent())
-    python = find_interpreter(manifest, Options())
+    python = choose_interpreter(store, manifest, Options(in_place_env=True), progress).python
     root = str(store.root)
     cwd = os.path.normpath(os.path.join(root, manifest.command.cwd))
     folder = store.tmp_folder / tmp_name("shown")

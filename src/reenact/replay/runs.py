@@ -31,6 +31,11 @@ def total_steps(manifest: Manifest) -> int:
     return sum(steps.values())
 
 
+def alone(manifest: Manifest, process: str) -> str:
+    """A process's identity as it would be if a trial had been run by itself: two trials are compared as two runs are."""
+    return process if manifest.trial_of is None else process.replace(f"job{manifest.trial_of.job}", "rank0", 1)
+
+
 def cut_short(baseline: Manifest) -> bool:
     """True when a run was ended before its own end, so that a replay goes further than it did.
 

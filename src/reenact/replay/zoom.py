@@ -15,6 +15,7 @@ from .again import replay
 from .compare import first_difference
 from .difference import Difference
 from .prepare import Options, Progress
+from .runs import alone
 
 
 def cost(manifests: list[Manifest], difference: Difference) -> float:
@@ -45,8 +46,9 @@ def zoom(store: Store, a: str, b: str, difference: Difference, progress: Progres
         if replayed.difference is not None:
             note = f"a replay of {run} did not reproduce it, so it could not be looked at closer"
             return dataclasses.replace(difference, note=f"{difference.note} {note}".strip())
-        folder = store.run_dir(replayed.candidate.run)
-        trace = next((one for one in replayed.candidate.traces if one.process == difference.process), None)
+        candidate = replayed.candidate
+        folder = store.run_dir(candidate.run)
+        trace = next((one for one in candidate.traces if alone(candidate, one.process) == difference.process), None)
         if trace is None:
             return difference
         readers.append(TraceReader(folder / trace.path))

@@ -8,7 +8,6 @@ https://github.com/opencontainers/image-spec/blob/v1.1.0/image-layout.md
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from ..errors import ReenactError
 from ..record import layout
-from ..record.atomic import write_atomic
+from ..record.atomic import exclusive, write_atomic
 from ..record.canonical import canonical_json
 from ..record.schema import Manifest, load_manifest
 from .blobs import BlobStore
@@ -166,19 +165,6 @@ def _write_index(folder: Path, entries: list[dict[str, Any]]) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep two processes from changing index.json at once; where there are no locks, the last one wins."""
-    try:
-        import fcntl
-
-        (folder / "cache").mkdir(exist_ok=True)
-        fd = os.open(folder / "cache" / "index.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except (ImportError, OSError):
+    (folder / "cache").mkdir(exist_ok=True)
+    with exclusive(folder / "cache" / "index.lock"):
         yield
-        return
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-        except OSError:
-            pass
-        yield
-    finally:
-        os.close(fd)
