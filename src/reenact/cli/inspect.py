@@ -65,23 +65,33 @@ def show(run: str, everything: bool, as_json: bool) -> int:
 def logs(run: str, follow: bool) -> int:
     """Print what RUN wrote to the terminal, byte for byte."""
     from ..record import layout
-    from ..record.status import run_status
     from ..store.refs import resolve
 
     with project() as (store, index):
         folder = store.run_dir(resolve(store, run, index))
-    path = folder / layout.LOG
+    if not _follow(folder, follow) and not (folder / layout.LOG).exists():
+        say(f"{folder.name} has no log")
+    return 0
+
+
+def follow(folder: Path) -> None:
+    """Print what a run writes to the terminal, from its beginning until it ends."""
+    _follow(folder, True)
+
+
+def _follow(folder: Path, until_end: bool) -> int:
+    """Copy a run's log to stdout, and what comes to it until the run ends; how many bytes that were."""
+    from ..record import layout
+    from ..record.status import run_status
+
     at = 0
     while True:
         # Asked before the copy, so that what was written up to the end is copied.
-        running = follow and folder.exists() and run_status(folder).status == "running"
-        at = _copy(path, at)
+        running = until_end and folder.exists() and run_status(folder).status == "running"
+        at = _copy(folder / layout.LOG, at)
         if not running:
-            break
+            return at
         time.sleep(_PAUSE)
-    if at == 0 and not path.exists():
-        say(f"{folder.name} has no log")
-    return 0
 
 
 @click.command(name="path", short_help="Print where a run, or a file of it, lies.")

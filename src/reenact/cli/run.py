@@ -43,6 +43,9 @@ class _Run(click.Command):
 @click.option("--deterministic", is_flag=True, help="Ask the frameworks for deterministic algorithms.")
 @click.option("--once", is_flag=True, help="Do not run again what has been run before with the same recipe.")
 @click.option("--python", metavar="PATH", help="Interpreter for scripts, instead of the python on PATH.")
+@click.option(
+    "-d", "--detach", is_flag=True, help="Return at once, and print the id: the run outlives the terminal and ssh."
+)
 @click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON line about the run.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=False)
@@ -54,6 +57,7 @@ def command(
     deterministic: bool,
     once: bool,
     python: str | None,
+    detach: bool,
     as_json: bool,
     quiet: bool,
     command: tuple[str, ...],
@@ -84,7 +88,39 @@ def command(
         return earlier.exit_code or 0
     if earlier is not None:
         _say(quiet, f"run before as {_described(earlier)}")
+    if detach:
+        return _detached(store, request, quiet, as_json)
     return record(store, request, quiet, as_json, earlier)
+
+
+def _detached(store: Any, request: Any, quiet: bool, as_json: bool) -> int:
+    """Start a request in a process that goes on without us; its id on stdout."""
+    from ..execute.daemon import leave
+    from ..execute.detached import DetachedExecutor
+    from ..replay.session import begin
+
+    def work(tell: Any) -> None:
+        try:
+            session = begin(store, request)
+            session.execute(DetachedExecutor(), echo=False, on_start=lambda: tell(json.dumps({"run": session.run})))
+        except ReenactError as error:
+            fields = {"slug": error.slug, "what": error.what, "valid": error.valid, "fix": error.fix}
+            tell(json.dumps({"error": {**fields, "exit_code": error.exit_code}}))
+
+    report = json.loads(leave(work) or "{}")
+    if "error" in report:
+        raise ReenactError(**report["error"])
+    if "run" not in report:
+        raise ReenactError(
+            "start-failed", "the run could not be started: the process that was to watch it has died", exit_code=1
+        )
+    sys.stdout.write((json.dumps(report) if as_json else report["run"]) + "\n")
+    sys.stdout.flush()
+    _say(
+        quiet,
+        f"started; `reenact logs -f {report['run']}` shows what it prints, `reenact stop {report['run']}` ends it",
+    )
+    return 0
 
 
 def record(store: Any, request: Any, quiet: bool, as_json: bool, earlier: Any = None) -> int:

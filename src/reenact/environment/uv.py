@@ -30,7 +30,7 @@ def find_uv(env: Mapping[str, str] | None = None) -> str:
         raise ReenactError(
             "no-uv",
             "uv is not installed, which solves locks and makes environments",
-            fix='pip install "reenact[env]", or install uv',
+            fix="pip install uv",
             exit_code=EXIT_MISSING,
         )
     return found

@@ -148,6 +148,7 @@ class Session:
         *,
         echo: bool = True,
         on_tick: Callable[[], bool] | None = None,
+        on_start: Callable[[], None] | None = None,
     ) -> Manifest:
         """Start the command, relay it, watch it, and seal its record.
 
@@ -155,6 +156,7 @@ class Session:
             executor: where it executes; this machine when None.
             echo: forward the command's output to ours.
             on_tick: called now and then while it runs; True stops the command.
+            on_start: called once it executes.
 
         Raises:
             ReenactError: the command could not be started (the run folder is gone then), or, where ``exit`` is set, it
@@ -178,6 +180,8 @@ class Session:
         except BaseException:
             shutil.rmtree(self.run_dir, ignore_errors=True)
             raise
+        if on_start is not None:
+            on_start()
         observer = _Observer(self, collector, job.pid)
         observer.start()
 
