@@ -158,8 +158,7 @@ class Jobs:
     def _write(self, number: int, kind: str, config: Any, **fields: Any) -> None:
         known = hydra_loader.compositions
         composition = known.number_of(config) if known is not None else None
-        tree = plain_tree(config)
-        tree.pop("hydra", None)
+        tree = plain_tree(config, leave="hydra")
         fields = {key: value for key, value in fields.items() if value is not None}
         self._probe.journal.write("hydra", n=number, kind=kind, compose=composition, config=tree, **fields)
 
