@@ -47,6 +47,7 @@ from .schema import (
 )
 from .status import status_of_end
 from .traces import file_digest, rank_of, read_metrics, summarise
+from .typed import hide_typed_secrets
 
 Journals = dict[str, list[dict[str, Any]]]
 T = TypeVar("T")
@@ -113,6 +114,7 @@ def _build(
         read = read_journal(path)
         journals[process_name(path)] = read.events
         gaps.extend(read.gaps)
+    start = hide_typed_secrets(folder, start, journals)
     starts = {name: _first(events, "start") for name, events in journals.items()}
     main = next((event for event in starts.values() if event and event.get("main")), None) or starts.get("rank0")
     traces, metrics = _traces(folder, journals, gaps)
