@@ -36,7 +36,8 @@ def hide_typed_secrets(folder: Path, start: Start, journals: dict[str, list[dict
     if not hidden:
         return start
     for process, events in journals.items():
-        if any([_cleaned(event, hidden) for event in events]):
+        cleaned = [_cleaned(event, hidden) for event in events]
+        if True in cleaned:
             _rewrite(folder / layout.JOURNAL / f"{process}.jsonl", hidden)
     argv = list(start.argv)
     names = {name for one in hidden for name in one.apply(argv)}
@@ -69,11 +70,13 @@ class _Hidden:
 
 def _told(events: list[dict[str, Any]]) -> list[_Hidden]:
     first = next((event for event in events if event["e"] == "start"), {})
-    line = first.get("orig_argv") or first.get("argv")
-    found = []
+    line = first.get("orig_argv") or first.get("argv") or []
+    found: list[_Hidden] = []
+    if not isinstance(line, list):
+        return found
     for event in events:
         values = event.get("values") if event["e"] == "args" else None
-        for name, told in values.items() if isinstance(values, dict) and isinstance(line, list) else ():
+        for name, told in values.items() if isinstance(values, dict) else ():
             places = told.get("hidden") if isinstance(told, dict) else None
             if not isinstance(places, dict):
                 continue
