@@ -78,6 +78,8 @@ def _hook_printing(module: Any) -> None:
         error = sys.exc_info()[1]
         if error is not None:
             clean(error)
+            if hydra_loader.compositions is not None:
+                hydra_loader.compositions.printed(error)
         original.print_exc(*args, **kwargs)
 
     dress(print_exc, original.print_exc)
