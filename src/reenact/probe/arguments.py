@@ -21,7 +21,7 @@ MANY = 200
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
-OTHERS = ("hydra", "pytest", "_pytest", "IPython", "accelerate.commands", "torch.distributed.run")
+OTHERS = ("hydra", "pytest", "_pytest", "IPython", "accelerate.commands", "torch.distributed.run", "submitit")
 """Packages that parse words of their own, or words of which another hook tells more."""
 
 
