@@ -270,3 +270,11 @@ def test_only_params_that_differ() -> None:
     assert differing_params([{"lr": 0.1, "seed": 1, "x": nan}, {"lr": 0.2, "seed": 1, "x": nan}]) == ["lr"]
     assert differing_params([{"a": 1}, {}]) == ["a"]
     assert differing_params([{"a": 1}]) == []
+
+
+def test_a_run_that_failed_before_it_had_a_param_does_not_make_it_differ() -> None:
+    params = [{"lr": 0.1, "SGD.momentum": 0}, {"lr": 0.1}, {}]
+    assert differing_params(params, finished=[True, False, False]) == []
+    assert differing_params(params) == ["lr", "SGD.momentum"]
+    assert differing_params([{"lr": 0.1}, {"lr": 0.2}], finished=[True, False]) == ["lr"]
+    assert differing_params([{"lr": 0.1}, {}], finished=[False, True]) == ["lr"]

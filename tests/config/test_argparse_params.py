@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from configured import Configured
 
@@ -137,3 +140,47 @@ def test_secrets_by_shape(project: Configured) -> None:
         assert token not in str(process)
         assert "hunter2secret" not in str(process)
     assert project.params()["password"] == "<redacted>", folder
+
+
+LONG = "import argparse\np = argparse.ArgumentParser()\np.add_argument('-k', '--api-key')\np.add_argument('--lr', type=float)\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-k", "hunter2zz", "--lr", "1"),
+        ("-khunter2zz",),
+        ("--api", "hunter2zz"),
+        ("--lr", "no number", "-k", "hunter2zz"),
+        ("-k", "hunter2zz", "--no-such-option"),
+    ],
+)
+def test_a_secret_behind_a_short_option_is_nowhere_in_the_record(project: Configured, words: tuple[str, ...]) -> None:
+    project.write(LONG + "p.parse_args()\n")
+    project.reenact("run", "train.py", *words)
+    holding = [
+        path
+        for path in (project.folder / ".reenact").rglob("*")
+        if path.is_file() and b"hunter2zz" in path.read_bytes()
+    ]
+    assert holding == []
+    folder = Path(project.reenact("path", "last").stdout.decode().strip())
+    argv = json.loads((folder / "start.json").read_text())["argv"]
+    assert [word.replace("hunter2zz", "<redacted>") for word in words] == argv[-len(words) :]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["command"]["argv"] == argv and "--api-key" in manifest["command"]["redacted"]
+    assert "<redacted>" in project.reenact("ls").stdout.decode()
+    done = project.reenact("verify", "last")
+    assert done.returncode == 3 and b"pass secrets in environment variables" in done.stderr, done
+
+
+def test_a_secret_that_a_child_was_given_is_nowhere_in_the_record(project: Configured) -> None:
+    project.write(LONG + "print(p.parse_args().lr)\n")
+    (project.folder / "outer.py").write_text(
+        "import subprocess, sys\nsubprocess.run([sys.executable, 'train.py', '--lr', '2', '-k', 'hunter2zz'])\n"
+    )
+    done = project.reenact("run", "outer.py")
+    assert done.stdout == b"2.0\n", done
+    assert project.events("child") and project.events("child")[0]["argv"][-1] == "<redacted>"
+    text = "".join(path.read_text() for path in (project.folder / ".reenact" / "runs").rglob("*.json*"))
+    assert "hunter2zz" not in text

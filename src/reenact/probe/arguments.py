@@ -21,7 +21,7 @@ MANY = 200
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
-OTHERS = ("hydra", "pytest", "_pytest", "IPython", "accelerate.commands", "torch.distributed.run")
+OTHERS = ("hydra", "pytest", "_pytest", "IPython", "accelerate.commands", "torch.distributed.run", "submitit")
 """Packages that parse words of their own, or words of which another hook tells more."""
 
 
@@ -55,6 +55,23 @@ def described(name: str, value: Any, default: Any, origin: str, options: Any = (
     if words:
         text = [str(word)[:LONGEST] for word in words]
         found["where"] = " ".join(without_secrets(_named(name, text) if hidden else text))
+    if hidden and origin == "argument":
+        found["hidden"] = _places(value)
+    return found
+
+
+def _places(value: Any) -> dict[str, str]:
+    """Where the command line has a value that is not to be written down, counted from its end, and what may stand there.
+
+    The journal's first line was written before anybody knew what ``-k`` means: sealing puts that right.
+    """
+    values = [one for one in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(one, str) and one]
+    found = {}
+    line = getattr(sys, "orig_argv", None) or getattr(sys, "argv", [])
+    for place, word in enumerate(reversed(line[1:]), 1):
+        for one in values:
+            if word == one or (word.startswith("-") and word.endswith(one)):
+                found[str(place)] = word[: len(word) - len(one)] + "<redacted>"
     return found
 
 

@@ -37,6 +37,7 @@ def start(path: str, before: set[str]) -> None:
 
         overrides.install(probe)
     write_start(probe)
+    names = _names_beside()
     for name in ("clean", "entropy", "files", "children", "variables", "imports"):
         try:
             module = __import__(f"{__package__}.{name}", fromlist=["install"])
@@ -47,7 +48,7 @@ def start(path: str, before: set[str]) -> None:
     import atexit
 
     atexit.register(finish, probe)
-    _give_names_back(before)
+    _give_names_back(before, names)
     probe.on_fork.append(_forked)
 
 
@@ -115,17 +116,21 @@ def _forked(probe: Probe) -> None:
     probe.journal.before_first = lambda: write_start(probe, "worker")
 
 
-def _give_names_back(before: set[str]) -> None:
+def _names_beside() -> set[str]:
+    """Names of the modules that lie beside the script. Looked for before the probe listens: the program has not listed them."""
+    argv = getattr(sys, "argv", None) or [""]
+    folder = os.path.dirname(os.path.abspath(argv[0])) if argv[0] not in ("", "-c", "-m") else _cwd()
+    try:
+        return {name.split(".")[0] for name in os.listdir(folder or ".")}
+    except OSError:
+        return set()
+
+
+def _give_names_back(before: set[str], names: set[str]) -> None:
     """Lets a module of the program's own that is called like one of Python's be found, as it would be bare.
 
     We have imported a few of Python's modules before the script's folder came first on ``sys.path``.
     """
-    argv = getattr(sys, "argv", None) or [""]
-    folder = os.path.dirname(os.path.abspath(argv[0])) if argv[0] not in ("", "-c", "-m") else _cwd()
-    try:
-        names = {name.split(".")[0] for name in os.listdir(folder or ".")}
-    except OSError:
-        return
     for name in set(sys.modules) - before:
         if name.split(".")[0] in names and not name.startswith("_reenact"):
             del sys.modules[name]
@@ -145,7 +150,7 @@ def finish(probe: Probe) -> None:
     probe.ended = True
     if probe.scope is not None:
         probe.scope.leave()
-    if probe.journal.silent and not probe.trace.events:
+    if probe.journal.silent and not probe.traced:
         return
     fields: dict[str, Any] = {"steps": 0, "exception": None}
     for hook in probe.on_end:
@@ -153,9 +158,10 @@ def finish(probe: Probe) -> None:
             fields.update(hook(probe) or {})
         except Exception as problem:
             complain("end", problem)
-    probe.trace.flush(wait=True)
-    if probe.trace.failed:
-        probe.journal.gap("trace", "some events of the trace could not be written", True)
+    if probe.traced:
+        probe.trace.flush(wait=True)
+        if probe.trace.failed:
+            probe.journal.gap("trace", "some events of the trace could not be written", True)
     if probe.given is not None:
         fields["not_given"] = probe.given.missed
     kind = getattr(sys, "last_type", None)

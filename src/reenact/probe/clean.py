@@ -7,9 +7,9 @@ frames of this package are unlinked from the traceback.
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
+from .audit import listen
 from .state import Probe
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -18,14 +18,13 @@ _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 def install(probe: Probe) -> None:
     """Starts listening for uncaught exceptions."""
 
-    def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event == "sys.excepthook":
-            try:
-                _clean(args[2], set())
-            except Exception:
-                pass
+    def printing(args: tuple[Any, ...]) -> None:
+        try:
+            _clean(args[2], set())
+        except Exception:
+            pass
 
-    sys.addaudithook(hook)
+    listen("sys.excepthook", printing)
 
 
 def clean(error: BaseException) -> None:

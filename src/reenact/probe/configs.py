@@ -10,14 +10,18 @@ from .argv import without_secrets
 REDACTED = "<redacted>"
 
 
-def plain_tree(node: Any, name: str = "") -> Any:
+def plain_tree(node: Any, name: str = "", leave: str | None = None) -> Any:
     """The values of a DictConfig, a ListConfig or a leaf, unresolved and without secrets.
 
     Interpolations are their text, missing values ``???``, enums their names; bytes and other objects their repr or class.
+
+    Args:
+        name: the key that it stands under; a secret may be told by it.
+        leave: a key of the top level to leave out: Hydra's own node has more in it than most programs' configs.
     """
     content = content_of(node)
     if isinstance(content, dict):
-        return {_key(key): plain_tree(child, str(_key(key))) for key, child in content.items()}
+        return {_key(key): plain_tree(child, str(_key(key))) for key, child in content.items() if key != leave}
     if isinstance(content, list):
         return [plain_tree(child, name) for child in content]
     return _leaf(name, content)

@@ -14,10 +14,8 @@ import time
 from typing import Any
 
 from .callsite import call_site, is_users
-from .given import Given
 from .journal import complain
 from .state import Probe
-from .traceformat import SEED
 
 _WORKER = os.path.join("torch", "utils", "data", "_utils", "worker.py")
 """Seeds every DataLoader worker with a number drawn from the main process's generator."""
@@ -27,6 +25,8 @@ def install(probe: Probe) -> None:
     """Wraps ``os.urandom`` and, on replay, loads the baseline's entropy."""
     folder = probe.replay_dir
     if folder:
+        from .given import Given
+
         main = os.path.join(folder, probe.settings.get("process", "rank0") + ".jsonl")
         probe.give = lambda process: Given(os.path.join(folder, process + ".jsonl"), main)
         probe.given = probe.give(probe.process)
@@ -123,6 +123,8 @@ class Seeds:
             origin = "library"
         owner.journal.write("seed", lib=self._lib, fn=fn, value=plain(value), site=site, origin=origin, n=n)
         if owner is self._probe:
+            from .traceformat import SEED
+
             self._probe.trace.emit(SEED, f"{self._lib}.{fn}", None, None, self._step(), _fingerprint(value))
         return args, kwargs
 

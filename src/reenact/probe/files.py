@@ -13,6 +13,7 @@ import sys
 from _thread import get_ident
 from typing import Any
 
+from .audit import listen
 from .journal import complain
 from .state import Probe
 
@@ -59,21 +60,26 @@ class FileWatch:
             "os.posix_spawn": self._spawned,
         }
 
-    def hook(self, event: str, args: tuple[Any, ...]) -> None:
-        """The audit hook."""
-        handler = self._handlers.get(event)
-        if handler is None:
-            return
-        thread = get_ident()
-        if thread in self._busy:
-            return
-        self._busy.add(thread)
-        try:
-            handler(*args)
-        except Exception as problem:
-            complain(event, problem)
-        finally:
-            self._busy.discard(thread)
+    def listen(self) -> None:
+        """Starts listening to audit events."""
+        for event, handler in self._handlers.items():
+            listen(event, self._guarded(event, handler))
+
+    def _guarded(self, event: str, handler: Any) -> Any:
+        def heard(args: tuple[Any, ...]) -> None:
+            busy = self._busy
+            thread = get_ident()
+            if thread in busy:
+                return
+            busy.add(thread)
+            try:
+                handler(*args)
+            except Exception as problem:
+                complain(event, problem)
+            finally:
+                busy.discard(thread)
+
+        return heard
 
     def after_fork(self, probe: Probe) -> None:
         """A forked child notes its own uses, also of files that its parent used."""
@@ -100,6 +106,8 @@ class FileWatch:
         return os.path.normpath(full)
 
     def _opened(self, path: Any, mode: Any, flags: Any) -> None:
+        if type(path) is str and path.startswith(self._skip):
+            return
         flags = flags if isinstance(flags, int) else 0
         # A relative name is another file after a change of the working directory.
         if not flags & _WRITING and isinstance(path, str) and hash(path) in self._read and os.path.isabs(path):
@@ -173,7 +181,7 @@ class FileWatch:
 
     def _folder(self, path: Any = None, *_: Any) -> None:
         full = self._absolute("." if path is None else path)
-        if full is None or full in self._listed or _by_import(sys._getframe(2)):
+        if full is None or full in self._listed or _by_import(sys._getframe(3)):
             return
         self._listed.add(full)
         entries = os.listdir(full)
@@ -268,7 +276,7 @@ def install(probe: Probe) -> None:
     global watch
     watch = FileWatch(probe)
     probe.on_fork.append(watch.after_fork)
-    sys.addaudithook(watch.hook)
+    watch.listen()
     if probe.given is not None:
         _give_order(probe)
 

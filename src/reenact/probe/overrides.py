@@ -12,6 +12,7 @@ import os
 import sys
 from typing import Any
 
+from .audit import listen
 from .entropy import dress
 from .journal import complain
 from .state import Probe
@@ -29,9 +30,9 @@ def install(probe: Probe) -> None:
     words = getattr(sys, "argv", None)
     if script and words and words[0] == script["copy"]:
         _as_typed(script["copy"], script["word"])
-        sys.addaudithook(_Start(probe, script["copy"], script["word"]))
+        listen("exec", _Start(probe, script["copy"], script["word"]).executed)
     elif script:
-        sys.addaudithook(_Again(probe, script["path"]))
+        listen("cpython.run_file", _Again(probe, script["path"]).opened)
     _read_copies(copies)
 
 
@@ -53,8 +54,9 @@ class _Start:
         # The interpreter made it absolute at its start, in the folder that it started in.
         self._path = os.path.join(os.getcwd(), word)
 
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if self._done or event != "exec":
+    def executed(self, args: tuple[Any, ...]) -> None:
+        """The audit event ``exec``."""
+        if self._done:
             return
         try:
             code = args[0]
@@ -87,8 +89,9 @@ class _Again:
         self._probe = probe
         self._path = path
 
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if event == "cpython.run_file" and args and os.path.abspath(str(args[0])) == self._path:
+    def opened(self, args: tuple[Any, ...]) -> None:
+        """The audit event ``cpython.run_file``."""
+        if args and os.path.abspath(str(args[0])) == self._path:
             self._probe.journal.gap("override-child", f"{self._path} ran in a child process without its overrides")
 
 

@@ -16,9 +16,8 @@ from . import files
 from .boot import write_start
 from .journal import complain
 from .state import Probe
-from .trace import Trace
 
-_OWN = ("process", "main", "journal", "trace", "given", "children", "_numbers", "scope")
+_OWN = ("process", "main", "journal", "_trace", "given", "children", "_numbers", "scope")
 
 
 class Scope:
@@ -42,7 +41,7 @@ class Scope:
         """Called before the job's end event where the process ends within the job."""
         probe.process, probe.main, probe.children, probe._numbers = process, False, 0, {}
         probe.journal = probe.journal.beside(process)
-        probe.trace = Trace(probe.run_dir, process)
+        probe._trace = None
         probe.given = None if probe.give is None else probe.give(process)
         probe.scope = self
         self._restart()
@@ -62,16 +61,18 @@ class Scope:
             if self.before_end is not None:
                 self.before_end()
             told = {"steps": 0} if probe.training is None else probe.training.finish(probe)
-            probe.trace.flush(wait=True)
-            if probe.trace.failed:
-                probe.journal.gap("trace", "some events of the trace could not be written", True)
+            if probe.traced:
+                probe.trace.flush(wait=True)
+                if probe.trace.failed:
+                    probe.journal.gap("trace", "some events of the trace could not be written", True)
             if probe.given is not None:
                 told["not_given"] = probe.given.missed
             probe.journal.write("end", **told, **fields)
         except Exception as problem:
             complain("job end", problem)
         probe.journal.close()
-        probe.trace.close()
+        if probe._trace is not None:
+            probe.trace.close()
         for name, value in self._kept.items():
             setattr(probe, name, value)
         self._restart(self._training)

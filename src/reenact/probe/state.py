@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 from .journal import Journal
-from .trace import Trace
 
 
 def importing() -> bool:
@@ -38,7 +37,7 @@ class Probe:
         self.pid = os.getpid()
         self.main = process == settings.get("process", "rank0")
         self.journal = Journal(self.run_dir, process)
-        self.trace = Trace(self.run_dir, process)
+        self._trace: Any = None
         self.training: Any = None
         """The training loop (:class:`..probe.training.Training`), once torch is imported."""
         self.ended = False
@@ -58,6 +57,22 @@ class Probe:
         """Called with this probe in a forked child."""
         self.on_end: list[Any] = []
         """Called with this probe before the end event; each returns fields for it, or None."""
+
+    @property
+    def trace(self) -> Any:
+        """The writer of this process's trace (:class:`..probe.trace.Trace`), made when it is first asked for: most programs that
+        start train nothing.
+        """
+        if self._trace is None:
+            from .trace import Trace
+
+            self._trace = Trace(self.run_dir, self.process, self.pid)
+        return self._trace
+
+    @property
+    def traced(self) -> bool:
+        """True when something of this process is in a trace, or was to be."""
+        return self._trace is not None and bool(self._trace.events or self._trace.failed)
 
     def path_changed(self) -> bool:
         """True when the program has set PYTHONPATH itself, so that children no longer inherit ours."""
@@ -100,7 +115,8 @@ class Probe:
         self.pid = os.getpid()
         self._numbers = {}
         self.journal.after_fork(self.process)
-        self.trace.after_fork(self.process)
+        if self._trace is not None:
+            self._trace.after_fork(self.process)
         self.given = None if self.give is None else self.give(self.process)
         for hook in self.on_fork:
             hook(self)

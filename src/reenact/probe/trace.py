@@ -29,9 +29,10 @@ class Trace:
     Args:
         folder: the run folder.
         process: identity of this process.
+        pid: of the process that may write here; this one's when None.
     """
 
-    def __init__(self, folder: str, process: str) -> None:
+    def __init__(self, folder: str, process: str, pid: int | None = None) -> None:
         self._folder = os.path.join(folder, "trace")
         self._process = process
         self._fd = -1
@@ -42,7 +43,7 @@ class Trace:
         self._queue: deque[tuple[int, Any, Any, Any, int, Any, int]] = deque()
         self._written = 0
         self._due = 0.0
-        self._pid = os.getpid()
+        self._pid = os.getpid() if pid is None else pid
         self.failed = False
 
     @property

@@ -6,12 +6,13 @@ A trace file is `MAGIC` followed by fixed-size `RECORD`s: kind, flags, name, ste
 
 from __future__ import annotations
 
-import struct
+# Not `struct`: this is imported long after the start, when a file of the program's own may be called like that.
+from _struct import Struct
 
 MAGIC = b"RNTRACE\x01"
 """First eight bytes of a trace; the last one is the version of the format."""
 
-RECORD = struct.Struct("<BBHiQ")
+RECORD = Struct("<BBHiQ")
 """One event: kind (u8), flags (u8), name (u16), step (i32), value (u64); 16 bytes, little-endian."""
 
 SEED = 1
@@ -56,8 +57,8 @@ NO_NAME = 65535
 TRACE_SUFFIX = ".trace"
 NAMES_SUFFIX = ".names.jsonl"
 
-_FLOAT = struct.Struct("<d")
-_WORD = struct.Struct("<Q")
+_FLOAT = Struct("<d")
+_WORD = Struct("<Q")
 
 
 def float_bits(number: float) -> int:

@@ -47,6 +47,7 @@ from .schema import (
 from .status import status_of_end
 from .traces import file_digest, rank_of, read_metrics, summarise
 from .trials import trials, write_trials
+from .typed import hide_typed_secrets
 
 Journals = dict[str, list[dict[str, Any]]]
 T = TypeVar("T")
@@ -91,8 +92,8 @@ def seal(
         if (folder / layout.MANIFEST).exists():
             return load_manifest(folder / layout.MANIFEST)
         collector = collector or Collector(folder, root, blobs, hasher, _view_of_nobody(folder))
-        start = load_start(folder / layout.START)
         journals, gaps = read_journals(folder)
+        start = hide_typed_secrets(folder, load_start(folder / layout.START), journals)
         manifest = _build(folder, start, journals, collector.finish(before_scan), environment, git, problems, gaps)
         if manifest.trials and start.replay_of is None:
             write_trials(folder, start, manifest, journals)

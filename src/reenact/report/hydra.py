@@ -11,6 +11,7 @@ from typing import Any
 _NO_MATCH = re.compile(r"Could not override '([^']+)'\.\s*No match in the defaults list")
 _NO_OPTION = re.compile(r"Could not find '([^']+)'")
 _NO_KEY = re.compile(r"Could not override '([^']+)'\.?\s*To append to your config use \+(\S+)")
+_NO_YAML = re.compile(r'in "([^"]+)", (?:line (\d+)|position)')
 _MOST = 12
 
 
@@ -23,6 +24,8 @@ def advice(event: Mapping[str, Any]) -> str | None:
     message = " ".join(str((event.get("error") or {}).get("message", "")).split())
     words = [str(word) for word in event.get("overrides") or []]
     groups = _groups(event)
+    if str((event.get("error") or {}).get("type")) in ("ParserError", "ScannerError", "ReaderError", "ComposerError"):
+        return _no_yaml(message)
     match = _NO_MATCH.search(message)
     if match:
         return _no_group(match[1], _word(words, match[1]), groups)
@@ -48,6 +51,17 @@ def advice(event: Mapping[str, Any]) -> str | None:
             meant = f"; did you mean the group {near[0]}, which has {_listed(groups[near[0]])}?"
         return f"{match[1]} is no key of the config; +{word} adds it{meant}"
     return None
+
+
+def _no_yaml(message: str) -> str | None:
+    """The parser's traceback is long, and the file stands in its midst."""
+    found = _NO_YAML.findall(message)
+    if not found:
+        return None
+    path, line = found[-1]
+    shown = os.path.relpath(path)
+    shown = path if shown.startswith(os.pardir) else shown
+    return f"{shown} is no YAML: look at line {line}" if line else f"{shown} is no YAML: it is not text"
 
 
 def _no_group(group: str, word: str | None, groups: Mapping[str, list[str]]) -> str:

@@ -66,7 +66,11 @@ def runs_table(
         metrics: metrics of which the last value is shown.
         now: the present when None.
     """
-    differing = differing_params([row.params for row in rows], [_program(row.command) for row in rows])
+    differing = differing_params(
+        [row.params for row in rows],
+        [_program(row.command) for row in rows],
+        [row.status == "finished" for row in rows],
+    )
     shown = [name for name in dict.fromkeys(metrics) if any(name in row.metrics for row in rows)]
     fixed = [_fixed(row, shown, now) for row in rows]
     free = [_free(row, differing) for row in rows]
@@ -81,20 +85,25 @@ def runs_table(
     return Text("\n").join(lines)
 
 
-def differing_params(params: Sequence[Mapping[str, Any]], programs: Sequence[str] | None = None) -> list[str]:
+def differing_params(
+    params: Sequence[Mapping[str, Any]], programs: Sequence[str] | None = None, finished: Sequence[bool] | None = None
+) -> list[str]:
     """Names of the params that do not have the same value in all runs.
 
-    A run that lacks one differs from the others of its program; another program has params of its own.
+    A run that lacks one differs from the others of its program; another program has params of its own, and a run that came to
+    no good end may not have come to the param (the settings of an optimizer that it never made).
 
     Args:
         programs: which program each run is of; one and the same when None.
+        finished: whether each run came to its end; all of them when None.
     """
     names = dict.fromkeys(name for one in params for name in one)
-    of = list(programs or [""] * len(params))
+    runs = list(zip(programs or [""] * len(params), params, finished or [True] * len(params)))
 
     def differs(name: str) -> bool:
-        having = {program for program, one in zip(of, params) if name in one}
-        return len({repr(one.get(name, KeyError)) for program, one in zip(of, params) if program in having}) > 1
+        having = {program for program, one, _ in runs if name in one}
+        told = [one for program, one, whole in runs if program in having and (whole or name in one)]
+        return len({repr(one.get(name, KeyError)) for one in told}) > 1
 
     return [name for name in names if differs(name)]
 

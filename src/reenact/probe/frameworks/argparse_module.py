@@ -70,8 +70,13 @@ def _wrap_values(parser: Any) -> None:
 
 def _wrapped(probe: Probe, original: Any) -> Any:
     def parse(self: Any, args: Any = None, namespace: Any = None, *more: Any, **options: Any) -> Any:
-        with Parse() as call:
-            found = original(self, args, namespace, *more, **options)
+        call = Parse()
+        try:
+            with call:
+                found = original(self, args, namespace, *more, **options)
+        except BaseException:
+            _failed(probe, self, args, call.taken)
+            raise
         if call.taken is not None:
             try:
                 if not by_another(1, ("argparse",)):
@@ -82,6 +87,22 @@ def _wrapped(probe: Probe, original: Any) -> Any:
 
     dress(parse, original)
     return parse
+
+
+def _failed(probe: Probe, parser: Any, args: Any, taken: Any) -> None:
+    """Of a parse that came to nothing only the secrets are told: the command line is in the record all the same."""
+    if taken is None:
+        return
+    try:
+        line = [str(word) for word in (sys.argv[1:] if args is None else args)]
+        after = [
+            (action, [word]) for name, word in zip(line, line[1:]) for action in parser._actions if _names(action, name)
+        ]
+        given = [(action, words) for action, words in [*taken, *after] if words]
+        found = {a.dest: described(a.dest, words, None, "argument", a.option_strings) for a, words in given}
+        write(probe, "argparse", parser.prog, {name: told for name, told in found.items() if "hidden" in told})
+    except Exception as problem:
+        complain("argparse", problem)
 
 
 def values(parser: Any, namespace: Any, args: Any, taken: list[tuple[Any, list[str]]]) -> dict[str, dict[str, Any]]:

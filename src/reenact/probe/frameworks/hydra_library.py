@@ -17,7 +17,6 @@ from ..configs import child_of, plain_tree
 from ..entropy import dress
 from ..journal import complain
 from ..reads import Reads, Tree
-from ..scope import Scope
 from ..state import Probe
 from . import hydra_loader
 
@@ -80,6 +79,8 @@ def _hook_printing(module: Any) -> None:
         error = sys.exc_info()[1]
         if error is not None:
             clean(error)
+            if hydra_loader.compositions is not None:
+                hydra_loader.compositions.printed(error)
         original.print_exc(*args, **kwargs)
 
     dress(print_exc, original.print_exc)
@@ -93,7 +94,7 @@ class Jobs:
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._reads = Reads(probe)
-        self._open: list[tuple[int, Tree | None, Scope | None]] = []
+        self._open: list[tuple[int, Tree | None, Any]] = []
         self._composed = 0
         self._thread = 0
         probe.on_end.append(self._finish)
@@ -153,7 +154,7 @@ class Jobs:
         except Exception as problem:
             complain("hydra job end", problem)
 
-    def _scope(self, hydra: Any) -> Scope | None:
+    def _scope(self, hydra: Any) -> Any:
         """A job of a multirun is a process of its own in the record, unless it runs beside others in one process."""
         if child_of(hydra, "mode") != "MULTIRUN" or not isinstance(number := child_of(hydra, "job.num"), int):
             return None
@@ -163,6 +164,8 @@ class Jobs:
                     "jobs-in-threads", "jobs that ran at once in one process are not told apart", True
                 )
             return None
+        from ..scope import Scope
+
         self._thread = get_ident()
         return Scope(self._probe, f"job{number}")
 
@@ -184,8 +187,7 @@ class Jobs:
     def _write(self, number: int, kind: str, config: Any, **fields: Any) -> None:
         known = hydra_loader.compositions
         composition = known.number_of(config) if known is not None else None
-        tree = plain_tree(config)
-        tree.pop("hydra", None)
+        tree = plain_tree(config, leave="hydra")
         fields = {key: value for key, value in fields.items() if value is not None}
         if self._probe.scope is not None and composition is not None:
             fields["composer"] = self._probe.scope.outer

@@ -66,6 +66,7 @@ class Compositions:
         self._probe = probe
         self._under_way: dict[int, dict[str, Any]] = {}
         self._done: dict[int, tuple[int, Any]] = {}
+        self._failed = 0
         probe.on_fork.append(lambda probe: self._under_way.clear())
 
     def number_of(self, cfg: Any) -> int | None:
@@ -146,9 +147,15 @@ class Compositions:
         except Exception as problem:
             complain("hydra compose", problem)
 
+    def printed(self, error: BaseException) -> None:
+        """Hydra prints an error with its traceback: one of a config that it has read before it made the defaults list."""
+        if isinstance(error, Exception) and self._failed != id(error):
+            self.failed(error, (), {})
+
     def failed(self, error: Exception, args: Any, kwargs: Any) -> None:
         """Hydra could not compose a config; the last such error is the one that the user sees."""
         try:
+            self._failed = id(error)
             state = self._under_way.pop(get_ident(), None) or {}
             about = state.get("about") or {}
             words = about.get("overrides") or _words(_argument(args, kwargs, 2, "overrides_list"))
