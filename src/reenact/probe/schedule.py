@@ -49,6 +49,18 @@ class Schedule:
             how |= WHOLE
         return how
 
+    def following(self, step: int) -> tuple[int, int]:
+        """(next step that is sampled whole, next at which anything is) from ``step`` on, which is none of the former."""
+        whole = 1 << step.bit_length()
+        marks = [whole]
+        if self.stride:
+            marks.append(-(-step // self.stride) * self.stride)
+        if self._recorded:
+            marks.append(max(step, self._recorded[0][0]))
+        if self._window is not None and step <= self._window[1]:
+            marks.append(max(step, self._window[0]))
+        return whole, min(marks)
+
     def choose(self, step: int, cost: float, period: float) -> int | None:
         """Chooses the stride after the first steps; None when it is given by a baseline or was chosen before.
 
