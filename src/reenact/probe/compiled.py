@@ -28,7 +28,7 @@ def quick(name: str) -> Any:
     return _never if module is None else getattr(module, name)
 
 
-def _never(_: Any) -> bool:
+def _never(*_: Any) -> bool:
     return False
 
 

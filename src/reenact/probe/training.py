@@ -162,9 +162,8 @@ class Training:
         if quick is None or look is None:
             return None
         try:
-            of = (self._tensor, torch.nn.Parameter, look, *states_of(torch), self._grad_enabled, self._tensor.is_neg)
-            quick.set_up(*of, trace.row, trace.flush, INTERVAL)
-            quick.set_thread(self.thread)
+            reads = *states_of(torch), self._grad_enabled, self._tensor.is_neg
+            quick.set_up(self.thread, INTERVAL, self._tensor, torch.nn.Parameter, look, *reads, trace.row, trace.flush)
         except Exception as problem:
             complain("steps", problem)
             return None
@@ -177,15 +176,10 @@ class Training:
             return
         if self._futile > FUTILE and self.steps % FUTILE:
             return
-        known = []
-        for key, reference in self._optimizers.items():
-            optimizer = reference()
-            if optimizer is not None and key in self._hyper:
-                known.append((optimizer, reference, self._hyper[key]))
         self._trace.name_queued()
+        self.quick.arm(self.steps, *self._schedule.following(self.steps), self._loaded)
         self._trace.before_event = self.take_back
         self._handed_over = self.steps
-        self.quick.arm(self.thread, self.steps, *self._schedule.following(self.steps), self._loaded, known)
 
     def take_back(self) -> None:
         """Python writes from here on: what ``steps.c`` has written and learned is taken over."""
@@ -240,7 +234,7 @@ class Training:
                 known[2] = True
                 self._born(module)
                 if self.quick is not None:
-                    self.quick.meet_model(module, known[0], True)
+                    self.quick.meet(module, known[0], True)
             self._begun = True
             if self._passed:
                 self._end_pass()
@@ -378,7 +372,7 @@ class Training:
         trains = next(iter(module.parameters()), None) is not None
         known = self._models[key] = [weakref.ref(module, _forget(self._models, key)), trains, False]
         if not trains and self.quick is not None:
-            self.quick.meet_model(module, known[0], False)
+            self.quick.meet(module, known[0], False)
         return known
 
     def _born(self, module: Any) -> None:
@@ -434,7 +428,9 @@ class Training:
                     return
             except (RuntimeError, KeyError):
                 pass
-        self._hyper[id(optimizer)] = [_settings_of(group) for group in groups]
+        settings = self._hyper[id(optimizer)] = [_settings_of(group) for group in groups]
+        if self.quick is not None:
+            self.quick.meet(optimizer, self._optimizers[id(optimizer)], settings)
         named = [{name: value for name, value in group.items() if name != "params"} for group in groups]
         name = type(optimizer).__name__
         self._trace.emit(HYPER, name, None, None, step, self.value_hasher().fingerprint(named))

@@ -68,16 +68,9 @@ def _watch_modules(probe: Probe, torch: Any) -> None:
     """
     busy = _busy_elsewhere(torch)
     training = probe.training
+    quick_returned = quick("returned")
     depth = [0]
     call = torch.nn.Module.__call__
-
-    def seen(module: Any, args: Any, kwargs: Any, output: Any) -> None:
-        try:
-            known = training.model(module)
-            if known is not None and not busy() and not in_worker():
-                training.forward(known, module, args, kwargs, output)
-        except Exception as problem:
-            failed(probe, "forward", problem)
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         if depth[0] or training.thread != get_ident():
@@ -87,15 +80,19 @@ def _watch_modules(probe: Probe, torch: Any) -> None:
             output = call(self, *args, **kwargs)
         finally:
             depth[0] = 0
-        seen(self, args, kwargs, output)
+        try:
+            if quick_returned(self, args, kwargs, output):
+                return output
+            known = training.model(self)
+            if known is not None and not busy() and not in_worker():
+                training.forward(known, self, args, kwargs, output)
+        except Exception as problem:
+            failed(probe, "forward", problem)
         return output
 
-    wrapper: Any = __call__
-    if training.quick is not None:
-        wrapper = training.quick.wrap(call, seen, type(training.model))
-    dress(wrapper, call)
-    torch.nn.Module.__call__ = wrapper
-    passed_over.extend((__call__.__code__, seen.__code__))
+    dress(__call__, call)
+    torch.nn.Module.__call__ = __call__
+    passed_over.append(__call__.__code__)
 
 
 def in_worker() -> bool:
