@@ -10,8 +10,11 @@ FIRST = 16
 BUDGET = 0.004
 """Share of a step's time that sampling may take on average …"""
 
-FLOOR = 8e-6
+FLOOR = 4e-6
 """… and the seconds a step that it may take in any case: what a step of a millisecond can spare."""
+
+AROUND = 60e-6
+"""Seconds that a sampled step takes besides, because Python then writes its events and not ``steps.c``."""
 
 NONE, JOINT, WHOLE = 0, 1, 2
 
@@ -71,7 +74,7 @@ class Schedule:
         """
         if self._recorded or self.stride:
             return None
-        self.stride = max(1, math.ceil(cost / max(BUDGET * period, FLOOR)))
+        self.stride = max(1, math.ceil((cost + AROUND) / max(BUDGET * period, FLOOR)))
         self._from = step
         return self.stride
 
