@@ -25,7 +25,7 @@ def steps() -> Any:
 def quick(name: str) -> Any:
     """A function of that module that says whether it has dealt with something; one that never has, where there is none."""
     module = steps()
-    return _never if module is None else getattr(module, name)
+    return getattr(module, name, _never)
 
 
 def _never(*_: Any) -> bool:
@@ -34,9 +34,10 @@ def _never(*_: Any) -> bool:
 
 def _load() -> Any:
     # A free-threaded or a debugging build ("t", "d") lays its objects out differently.
-    if sys.implementation.name != "cpython" or getattr(sys, "abiflags", "") or sys.byteorder != "little":
+    special: str = getattr(sys, "abiflags", "")
+    if sys.implementation.name != "cpython" or special or sys.byteorder != "little" or sys.maxsize < 1 << 32:
         return None
-    if sys.maxsize < 1 << 32 or not os.path.exists(LIBRARY):
+    if not os.path.exists(LIBRARY):
         return None
     try:
         import _imp

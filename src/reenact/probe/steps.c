@@ -70,8 +70,9 @@ static long steps, whole, sample; /* done; next step that is Python's as a whole
 static unsigned long thread;
 static double due, interval;
 static const Exchange *exchange;
-static PyObject *stepping, *loaded; /* borrowed optimizer that is in its step; [(weak reference, address, elements, version)] */
-static PyObject *Tensor, *Parameter, *tracing, *modes, *transform, *grad_enabled, *is_neg, *row_of, *flush;
+static PyObject *stepping; /* borrowed: the optimizer that is in its step */
+static PyObject *loaded;   /* [(weak reference, address, elements, version)] of the loader's batch */
+static PyObject *Tensor, *Parameter, *tracing, *modes, *transform, *grad_enabled, *is_neg, *row_of, *flush, *version_name, *groups_name;
 
 /* -- small things ----------------------------------------------------------------------------------------------------- */
 
@@ -121,7 +122,9 @@ static int look(PyObject *tensor, int index, Seen *seen) {
     DLTensor t;
     if (!is_plain(tensor) || exchange->look(tensor, &t) != 0 || t.device != CPU || t.data == NULL || t.ndim > DIMS)
         return 0;
-    if (t.lanes != 1 || t.bits < 8 || (t.code == UINT && t.bits != 8) || (t.code > FLOAT && t.code != BFLOAT && t.code != BOOL))
+    if (t.lanes != 1 || t.bits < 8 || (t.code == UINT && t.bits != 8))
+        return 0;
+    if (t.code > FLOAT && t.code != BFLOAT && t.code != BOOL)
         return 0;
     seen->numel = 1;
     for (int i = t.ndim - 1; i >= 0; i--) {
@@ -165,7 +168,7 @@ static int gather(PyObject *value, Seen *seen) {
 }
 
 static long long version_of(PyObject *tensor) {
-    PyObject *version = PyObject_GetAttrString(tensor, "_version");
+    PyObject *version = PyObject_GetAttr(tensor, version_name);
     if (version == NULL && PyErr_ExceptionMatches(PyExc_RuntimeError))
         PyErr_Clear(); /* it was made in inference mode */
     long long number = version == NULL ? -1 : PyLong_AsLongLong(version);
@@ -209,12 +212,12 @@ static long row(int label, const Seen *seen, int count) {
     if (rows[hash].used && memcmp(&rows[hash].key, &key, sizeof key) == 0)
         return rows[hash].row;
     const char *shown = count > 1 ? "%s (%d tensors)" : seen->index < 0 ? "%s" : "%s[%d]";
-    PyObject *name = PyUnicode_FromFormat(shown, LABELS[label].name, count > 1 ? count : seen->index);
+    int kind = LABELS[label].kind;
+    PyObject *name = PyUnicode_FromFormat(shown, LABELS[label].name, count > 1 ? count : seen->index), *found = NULL;
     PyObject *dtype = count > 1 ? NULL : PyObject_GetAttrString(seen->tensor, "dtype");
     PyObject *shape = count > 1 ? NULL : PyObject_GetAttrString(seen->tensor, "shape");
-    PyObject *found = NULL;
     if (name != NULL && !PyErr_Occurred())
-        found = PyObject_CallFunction(row_of, "iOOO", LABELS[label].kind, name, dtype ? dtype : Py_None, shape ? shape : Py_None);
+        found = PyObject_CallFunction(row_of, "iOOO", kind, name, dtype ? dtype : Py_None, shape ? shape : Py_None);
     rows[hash].key = key, rows[hash].row = found ? PyLong_AsLong(found) : -1, rows[hash].used = found != NULL;
     Py_XDECREF(name);
     Py_XDECREF(dtype);
@@ -253,7 +256,9 @@ static PyObject *batch_loaded(PyObject *self, PyObject *batch) {
     for (int i = 0; list != NULL && i < count; i++) {
         long long version = version_of(seen[i].tensor);
         PyObject *ref = PyWeakref_NewRef(seen[i].tensor, NULL);
-        PyObject *item = ref == NULL ? NULL : Py_BuildValue("NnLL", ref, (Py_ssize_t)seen[i].data, (long long)seen[i].numel, version);
+        PyObject *item = NULL;
+        if (ref != NULL)
+            item = Py_BuildValue("NnLL", ref, (Py_ssize_t)seen[i].data, (long long)seen[i].numel, version);
         if (item == NULL || PyList_Append(list, item) != 0 || PyErr_Occurred())
             Py_CLEAR(list);
         Py_XDECREF(item);
@@ -338,7 +343,7 @@ static PyObject *before_step(PyObject *self, PyObject *optimizer) {
 
 /* True where all param groups have the settings that were written: see Training._note_hyper. */
 static int same_settings(PyObject *optimizer, PyObject *settings) {
-    PyObject *groups = PyObject_GetAttrString(optimizer, "param_groups");
+    PyObject *groups = PyObject_GetAttr(optimizer, groups_name);
     int same = groups != NULL && PyList_CheckExact(groups) && PyList_Size(groups) == PyList_Size(settings);
     for (Py_ssize_t i = 0; same && i < PyList_Size(settings); i++) {
         PyObject *read, *values, *group = PyList_GetItem(groups, i);
@@ -377,6 +382,8 @@ static PyObject *set_up(PyObject *self, PyObject *args) {
         return NULL;
     Py_INCREF(args); /* and with it all that was named: for as long as the process lives */
     exchange = PyCapsule_GetPointer(capsule, "dlpack_exchange_api");
+    version_name = PyUnicode_InternFromString("_version");
+    groups_name = PyUnicode_InternFromString("param_groups");
     armed = used = 0;
     memset(rows, 0, sizeof rows);
     memset(known, 0, sizeof known);
@@ -395,15 +402,16 @@ static PyObject *meet(PyObject *self, PyObject *args) {
     PyObject *object, *ref, *about;
     if (!PyArg_ParseTuple(args, "OOO", &object, &ref, &about))
         return NULL;
-    int i = 0;
-    while (i < KNOWN && known[i].object != object)
-        i++;
-    if (i == KNOWN)
-        i = next_known++ % KNOWN;
-    PyObject *before[] = {known[i].ref, known[i].about};
+    int place = -1;
+    for (int i = 0; i < KNOWN; i++)
+        if (known[i].object == object || (place < 0 && (known[i].object == NULL || returns(known[i].ref, NULL, Py_None))))
+            place = i;
+    if (place < 0)
+        place = next_known++ % KNOWN;
+    PyObject *before[] = {known[place].ref, known[place].about};
     Py_INCREF(ref);
     Py_INCREF(about);
-    known[i].object = object, known[i].ref = ref, known[i].about = about, known[i].last = -1;
+    known[place].object = object, known[place].ref = ref, known[place].about = about, known[place].last = -1;
     Py_XDECREF(before[0]);
     Py_XDECREF(before[1]);
     return answer(1);
@@ -444,10 +452,11 @@ static PyObject *drain(PyObject *self, PyObject *nothing) {
 }
 
 static PyMethodDef functions[] = {
-    {"loaded", batch_loaded, METH_O, NULL},    {"backward", backward_from, METH_O, NULL}, {"before_step", before_step, METH_O, NULL},
-    {"after_step", after_step, METH_O, NULL},  {"returned", returned, METH_VARARGS, NULL},        {"set_up", set_up, METH_VARARGS, NULL},
-    {"set_thread", set_thread, METH_O, NULL},  {"meet", meet, METH_VARARGS, NULL},        {"arm", arm, METH_VARARGS, NULL},
-    {"take", take, METH_NOARGS, NULL},         {"drain", drain, METH_NOARGS, NULL},       {NULL, NULL, 0, NULL}};
+    {"set_up", set_up, METH_VARARGS, NULL},     {"set_thread", set_thread, METH_O, NULL},  {"meet", meet, METH_VARARGS, NULL},
+    {"arm", arm, METH_VARARGS, NULL},           {"take", take, METH_NOARGS, NULL},         {"drain", drain, METH_NOARGS, NULL},
+    {"loaded", batch_loaded, METH_O, NULL},     {"returned", returned, METH_VARARGS, NULL},
+    {"backward", backward_from, METH_O, NULL},  {"before_step", before_step, METH_O, NULL},
+    {"after_step", after_step, METH_O, NULL},   {NULL, NULL, 0, NULL}};
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_steps", NULL, 0, functions, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__steps(void) {

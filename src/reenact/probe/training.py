@@ -233,8 +233,8 @@ class Training:
             if not known[2]:
                 known[2] = True
                 self._born(module)
-                if self.quick is not None:
-                    self.quick.meet(module, known[0], True)
+            if self.quick is not None:
+                self.quick.meet(module, known[0], True)
             self._begun = True
             if self._passed:
                 self._end_pass()
