@@ -307,7 +307,7 @@ static PyObject *returned(PyObject *self, PyObject *all) {
             in[i] = in[others], in[others++] = moved;
         }
     int done = outputs >= 0 && emit_sum(INPUT, in, others) && emit_sum(OUT, out, outputs) && !PyErr_Occurred();
-    if (!done)
+    if (!done && used > mark)
         used = mark;
     release(in, inputs);
     release(out, outputs);

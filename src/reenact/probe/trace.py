@@ -114,11 +114,12 @@ class Trace:
             self._written += len(events) // RECORD.size
             self._write(events)
 
-    def take_in(self) -> None:
-        """Puts the records that ``steps.c`` has written behind what is queued here."""
+    def take_in(self) -> bool:
+        """Puts the records that ``steps.c`` has written behind what is queued here; True where there are any."""
         records = self.drain()
         if records:
             self._queue.append(records)
+        return bool(records)
 
     def name_queued(self) -> None:
         """Gives the events queued so far their rows in the table of names, before ``steps.c`` asks for others."""

@@ -188,14 +188,13 @@ class Training:
         began, self._handed_over = self._handed_over, -1
         self._trace.before_event = None
         self.steps, self._loaded, last, stepping = self.quick.take()
-        self._trace.take_in()
         self._last_step.update(last)
         if stepping:
             self.inside[:] = [stepping]
         if self.steps > began:
-            self._futile = self._evaluations = 0
-        else:
-            self._futile += 1
+            self._evaluations = 0
+        wrote = self._trace.take_in() or self.steps > began
+        self._futile = 0 if wrote else self._futile + 1
 
     # -- events ----------------------------------------------------------------------------------------------------
 
