@@ -22,7 +22,7 @@ from measuring import WORKLOADS, Pairs, Row, environment, paired, project, reena
 
 HEAP = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
 """Memory that was freed is kept, on both sides: glibc gives it back and takes it again at every step or not at all, as addresses
-happen to fall, with 40 to 180 page faults a step, bare and recorded alike, that take up to half a millisecond."""
+happen to fall, with 12 to 180 page faults a step, bare and recorded alike, that take up to half a millisecond."""
 
 FIRST = 16
 """Steps at the beginning that are sampled whole."""
