@@ -22,7 +22,7 @@ help:
 	@echo "make bench      what recording costs, as ratios"
 	@echo "make clean      remove what the above wrote; make distclean: $(VENV) too"
 
-$(SET_UP): pyproject.toml hatch_build.py src/reenact/fingerprint/w64.c src/reenact/probe/audit.c
+$(SET_UP): pyproject.toml hatch_build.py src/reenact/fingerprint/w64.c src/reenact/probe/audit.c src/reenact/probe/steps.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "reenact needs Python 3.10 or newer: make PYTHON=...")'
 	@echo "setting up $(VENV) (once)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -18,7 +18,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import WORKLOADS, Pairs, Row, paired, project, reenact, reported, run, table
+from measuring import WORKLOADS, Pairs, Row, environment, paired, project, reenact, reported, run, table
+
+HEAP = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
+"""Memory that was freed is kept, on both sides: glibc gives it back and takes it again at every step or not at all, as addresses
+happen to fall, with 12 to 180 page faults a step, bare and recorded alike, that take up to half a millisecond."""
 
 FIRST = 16
 """Steps at the beginning that are sampled whole."""
@@ -63,7 +67,7 @@ def arguments(case: Case, threads: int, folder: Path) -> list[str]:
     batch = case.batch
     if case.milliseconds:
         tuned = [*words, "--calibrate", str(case.milliseconds)]
-        batch = reported(run([sys.executable, "train.py", *tuned], folder)[1])["batch"]
+        batch = reported(run([sys.executable, "train.py", *tuned], folder, environment(**HEAP))[1])["batch"]
     return [*words, "--steps", str(case.steps), "--batch", str(batch)]
 
 
@@ -77,7 +81,7 @@ def measure(case: Case, threads: int = 1, pairs: int | None = None) -> list[Row]
         recorded: list[dict] = []
 
         def side(argv: list[str], kept: list[dict]) -> float:
-            kept.append(reported(run(argv, folder)[1]))
+            kept.append(reported(run(argv, folder, environment(**HEAP))[1]))
             return float(kept[-1]["wall"])
 
         warm = case.model != "transformer"

@@ -109,3 +109,13 @@ uint64_t w64_pieces(const uint64_t *table, size_t pieces) {
         feed_bytes(&s, (const unsigned char *)(uintptr_t)table[2 * i], (size_t)table[2 * i + 1]);
     return total(&s);
 }
+
+/* One fingerprint for several (sum, bytes); their order counts. */
+uint64_t w64_combine(const uint64_t *parts, size_t count) {
+    if (count == 1)
+        return mix(parts[0] + parts[1] * GOLDEN);
+    uint64_t all = count;
+    for (size_t i = 0; i < count; i++)
+        all = mix(all * GOLDEN + mix(parts[2 * i] + parts[2 * i + 1] * GOLDEN));
+    return all;
+}

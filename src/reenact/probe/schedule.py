@@ -10,8 +10,11 @@ FIRST = 16
 BUDGET = 0.004
 """Share of a step's time that sampling may take on average …"""
 
-FLOOR = 8e-6
+FLOOR = 4e-6
 """… and the seconds a step that it may take in any case: what a step of a millisecond can spare."""
+
+AROUND = 60e-6
+"""Seconds that a sampled step takes besides, because Python then writes its events and not ``steps.c``."""
 
 NONE, JOINT, WHOLE = 0, 1, 2
 
@@ -49,6 +52,18 @@ class Schedule:
             how |= WHOLE
         return how
 
+    def following(self, step: int) -> tuple[int, int]:
+        """(next step that is sampled whole, next at which anything is) from ``step`` on, which is none of the former."""
+        whole = 1 << step.bit_length()
+        marks = [whole]
+        if self.stride:
+            marks.append(-(-step // self.stride) * self.stride)
+        if self._recorded:
+            marks.append(max(step, self._recorded[0][0]))
+        if self._window is not None and step <= self._window[1]:
+            marks.append(max(step, self._window[0]))
+        return whole, min(marks)
+
     def choose(self, step: int, cost: float, period: float) -> int | None:
         """Chooses the stride after the first steps; None when it is given by a baseline or was chosen before.
 
@@ -59,7 +74,7 @@ class Schedule:
         """
         if self._recorded or self.stride:
             return None
-        self.stride = max(1, math.ceil(cost / max(BUDGET * period, FLOOR)))
+        self.stride = max(1, math.ceil((cost + AROUND) / max(BUDGET * period, FLOOR)))
         self._from = step
         return self.stride
 

@@ -32,6 +32,8 @@ class Scope:
         self._probe = probe
         self.outer: str = probe.process
         """Identity of the process that the job shares."""
+        if probe.training is not None:
+            probe.training.take_back()
         self._kept = {name: getattr(probe, name) for name in _OWN}
         self._training = None if probe.training is None else dict(probe.training.__dict__)
         self._pid = os.getpid()
@@ -82,7 +84,8 @@ class Scope:
         probe = self._probe
         if probe.training is not None:
             probe.training.__init__(probe, probe.training._torch)
-            probe.training.__dict__.update(before or {})
+            if before is not None:
+                probe.training.go_on(before)
         if files.watch is not None:
             files.watch.anew()
 

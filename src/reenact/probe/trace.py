@@ -40,16 +40,20 @@ class Trace:
         self._names_fd = -1
         self._names_identity = (-1, -1)
         self._names: dict[Any, int] = {}
-        self._queue: deque[tuple[int, Any, Any, Any, int, Any, int]] = deque()
+        self._queue: deque[Any] = deque()
         self._written = 0
         self._due = 0.0
         self._pid = os.getpid() if pid is None else pid
+        self.drain: Any = None
+        """Gives the records that ``steps.c`` has written, as bytes; they follow those that are queued here."""
+        self.before_event: Any = None
+        """Called before an event is queued, while ``steps.c`` writes."""
         self.failed = False
 
     @property
     def events(self) -> int:
         """How many there have been."""
-        return self._written + len(self._queue)
+        return self._written + sum(len(one) // RECORD.size if type(one) is bytes else 1 for one in self._queue)
 
     def emit(self, kind: int, name: str, dtype: Any, shape: Any, step: int, value: Any, flags: int = 0) -> None:
         """Queues one event.
@@ -61,6 +65,8 @@ class Trace:
             value: an integer below 2**64; a float, whose bits count; a list of (weighted sum, bytes) to be combined; or an
                 object with ``ready()`` and ``result()``.
         """
+        if self.before_event is not None:
+            self.before_event()
         self._queue.append((kind, name, dtype, shape, step, value, flags))
         if len(self._queue) > QUEUE:
             self.flush(wait=True)
@@ -76,6 +82,9 @@ class Trace:
         queue, names, out = self._queue, self._names, []
         while queue:
             event = queue.popleft()
+            if type(event) is bytes:
+                out.append(event)
+                continue
             kind, name, dtype, shape, step, value, flags = event
             if type(value) is not int:
                 if type(value) is float:
@@ -97,10 +106,33 @@ class Trace:
             if row is None:
                 row = self._add_name(key)
             out.append(RECORD.pack(kind, flags, row, step, value))
+        more = self.drain() if self.drain is not None else b""
+        if more:
+            (queue if queue else out).append(more)
         # A child that was forked behind Python's back must not write into its parent's trace.
-        if out and self._pid == os.getpid():
-            self._written += len(out)
-            self._write(b"".join(out))
+        events = b"".join(out)
+        if events and self._pid == os.getpid():
+            self._written += len(events) // RECORD.size
+            self._write(events)
+
+    def take_in(self) -> bool:
+        """Puts the records that ``steps.c`` has written behind what is queued here; True where there are any."""
+        records = self.drain()
+        if records:
+            self._queue.append(records)
+        return bool(records)
+
+    def name_queued(self) -> None:
+        """Gives the events queued so far their rows in the table of names, before ``steps.c`` asks for others."""
+        for event in self._queue:
+            if type(event) is not bytes and event[:4] not in self._names:
+                self._add_name(event[:4])
+
+    def row(self, kind: int, name: str, dtype: Any, shape: Any) -> int:
+        """The row of the table of names for such an event."""
+        key = (kind, name, dtype, shape)
+        row = self._names.get(key)
+        return self._add_name(key) if row is None else row
 
     def _write(self, events: bytes) -> None:
         try:

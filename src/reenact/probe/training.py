@@ -14,11 +14,14 @@ from typing import Any
 
 from ..fingerprint.tensors import TensorHasher, Unhashable
 from ..fingerprint.values import ValueHasher
+from . import compiled
 from . import schedule as when
 from .device import Fetched, Mailbox, Pending
 from .entropy import plain
+from .journal import complain
 from .leaves import leaves
 from .state import Probe
+from .trace import INTERVAL
 from .traceformat import BATCH, GRAD, HYPER, INIT, LOSS, NOGRAD, OUT, PARAM, RAW, RNG, SAVE
 
 EVALUATIONS = 16
@@ -32,6 +35,9 @@ COLD = 1.5
 
 OPTIMIZERS = 16
 """Optimizers whose last step is sampled when they are collected; a program that makes one in every round has many."""
+
+FUTILE = 8
+"""Times that nothing was written by ``steps.c`` before Python had to, after which it is tried once in so many steps."""
 
 WARM = 4
 """Steps left out when the time of a step is measured."""
@@ -57,6 +63,13 @@ class Training:
         self._schedule = when.Schedule(recorded, probe.settings.get("window"))
         self.thread = get_ident()
         """The thread whose training is traced: the one that imported torch, until another trains first."""
+        self.inside: list[int] = []
+        """Optimizers that are in their step: one may call another's, or its own again."""
+        self.quick = self._set_up_quick()
+        """``steps.c``, or None."""
+        self._handed_over = -1
+        """The step from which ``steps.c`` has been writing, or -1."""
+        self._futile = 0
         self._trained = False
         self.steps = 0
         """Optimizer steps completed."""
@@ -81,6 +94,11 @@ class Training:
         self._since = 0.0
         self.opaque: set[str] = set()
 
+    def go_on(self, before: dict[str, Any]) -> None:
+        """Goes on where it was when these were its attributes."""
+        self.__dict__.update(before)
+        self.quick = self._set_up_quick()
+
     # -- helpers ---------------------------------------------------------------------------------------------------
 
     def mine(self) -> bool:
@@ -94,13 +112,17 @@ class Training:
             self._trained = True
             return True
         if not self._trained or self.thread not in sys._current_frames():
+            self.take_back()
             self.thread, self._trained = here, True
+            if self.quick is not None:
+                self.quick.set_thread(here)
             return True
         self._probe.journal.gap("threads", "several threads train at once; the first one alone was traced", True)
         return False
 
     def step_now(self) -> int:
         """The step that an event belongs to: -1 before training has begun."""
+        self.take_back()
         return self.steps if self._begun else -1
 
     def _value(self, parts: list[tuple[Any, Any]]) -> Any:
@@ -136,11 +158,55 @@ class Training:
         if parts:
             self._trace.emit(kind, f"{label} ({len(tensors)} tensors)", None, None, step, self._value(parts), flags)
 
+    # -- steps.c ---------------------------------------------------------------------------------------------------
+
+    def _set_up_quick(self) -> Any:
+        """``steps.c``, or None where it was not built or torch cannot show it its tensors."""
+        quick, torch, trace = compiled.steps(), self._torch, self._trace
+        look = getattr(self._tensor, "__dlpack_c_exchange_api__", None)
+        if quick is None or look is None:
+            return None
+        try:
+            reads = *states_of(torch), self._grad_enabled, self._tensor.is_neg
+            quick.set_up(self.thread, INTERVAL, self._tensor, torch.nn.Parameter, look, *reads, trace.row, trace.flush)
+        except Exception as problem:
+            complain("steps", problem)
+            return None
+        trace.drain, trace.before_event = quick.drain, None
+        return quick
+
+    def _hand_over(self) -> None:
+        """Lets ``steps.c`` write, until something comes that is for Python to do; not where that was soon, time after time."""
+        if self.quick is None or self._unused or not self.has_optimizer or when.always(self.steps):
+            return
+        if self._futile > FUTILE and self.steps % FUTILE:
+            return
+        self._trace.name_queued()
+        self.quick.arm(self.steps, *self._schedule.following(self.steps), self._loaded)
+        self._trace.before_event = self.take_back
+        self._handed_over = self.steps
+
+    def take_back(self) -> None:
+        """Python writes from here on: what ``steps.c`` has written and learned is taken over."""
+        if self._handed_over < 0:
+            return
+        began, self._handed_over = self._handed_over, -1
+        self._trace.before_event = None
+        self.steps, self._loaded, last, stepping = self.quick.take()
+        self._last_step.update(last)
+        if stepping:
+            self.inside[:] = [stepping]
+        if self.steps > began:
+            self._evaluations = 0
+        wrote = self._trace.take_in() or self.steps > began
+        self._futile = 0 if wrote else self._futile + 1
+
     # -- events ----------------------------------------------------------------------------------------------------
 
     def loaded(self, batch: Any) -> None:
         """A DataLoader has handed over a batch."""
         began = perf_counter()
+        self.take_back()
         self._begun = True
         if self._passed:
             self._end_pass()
@@ -165,11 +231,14 @@ class Training:
     def forward(self, known: Any, module: Any, args: Any, kwargs: Any, output: Any) -> None:
         """A root module has returned; ``known`` is what :meth:`model` says of it."""
         began = perf_counter()
+        self.take_back()
         training = self._grad_enabled()
         if training:
             if not known[2]:
                 known[2] = True
                 self._born(module)
+            if self.quick is not None:
+                self.quick.meet(module, known[0], True)
             self._begun = True
             if self._passed:
                 self._end_pass()
@@ -180,7 +249,8 @@ class Training:
             if count >= EVALUATIONS and count & (count - 1):
                 return
             flags = NOGRAD
-        if self._unused:
+        sampled = bool(self._unused)
+        if sampled:
             self._use_params()
         whole = when.always(self.steps)
         step = self.steps if self._begun else -1
@@ -194,10 +264,13 @@ class Training:
         self._spent += now - began
         if not training:
             self._trace.tick(now)
+        elif sampled:
+            self._hand_over()
 
     def backward(self, tensors: Any) -> None:
         """``backward`` is about to run from these tensors: the loss."""
         began = perf_counter()
+        self.take_back()
         self._begun = True
         if self._passed:
             self._end_pass()
@@ -221,6 +294,7 @@ class Training:
     def stepped(self, optimizer: Any) -> None:
         """An optimizer has made a step."""
         began = perf_counter()
+        self.take_back()
         self._begun = True
         step = self.steps
         key = id(optimizer)
@@ -242,9 +316,11 @@ class Training:
             self._measure(step, began, now)
         self._spent += now - began
         self._trace.tick(now)
+        self._hand_over()
 
     def saved(self, what: str, path: str, value: Any, site: str) -> None:
         """Something is about to be saved; its content and the generators' states are fingerprinted."""
+        self.take_back()
         self._use_params()
         self._trace.flush()
         hasher = self.value_hasher()
@@ -299,6 +375,8 @@ class Training:
         key = id(module)
         trains = next(iter(module.parameters()), None) is not None
         known = self._models[key] = [weakref.ref(module, _forget(self._models, key)), trains, False]
+        if not trains and self.quick is not None:
+            self.quick.meet(module, known[0], False)
         return known
 
     def _born(self, module: Any) -> None:
@@ -318,6 +396,7 @@ class Training:
 
     def before_step(self, optimizer: Any) -> None:
         """An optimizer is about to make a step: parameters of no module that was called are fingerprinted now."""
+        self.take_back()
         if self._unused:
             self._use_params()
         known = self._optimizers.get(id(optimizer))
@@ -353,7 +432,9 @@ class Training:
                     return
             except (RuntimeError, KeyError):
                 pass
-        self._hyper[id(optimizer)] = [_settings_of(group) for group in groups]
+        settings = self._hyper[id(optimizer)] = [_settings_of(group) for group in groups]
+        if self.quick is not None:
+            self.quick.meet(optimizer, self._optimizers[id(optimizer)], settings)
         named = [{name: value for name, value in group.items() if name != "params"} for group in groups]
         name = type(optimizer).__name__
         self._trace.emit(HYPER, name, None, None, step, self.value_hasher().fingerprint(named))
@@ -403,6 +484,7 @@ class Training:
 
     def leaving(self, optimizer: Any) -> None:
         """An optimizer is being collected: its parameters are still alive, and its last step may not be sampled."""
+        self.take_back()
         key = id(optimizer)
         last = self._last_step.pop(key, None)
         sampled = [one for one in self._unused if one[0]() is optimizer and one[2] & when.WHOLE]
@@ -426,6 +508,7 @@ class Training:
 
     def finish(self, probe: Probe) -> dict[str, Any]:
         """Samples the last step of every optimizer, writes what is still queued, and gives the end event's fields."""
+        self.take_back()
         for reference in list(self._optimizers.values()):
             optimizer = reference()
             if optimizer is not None:
@@ -437,6 +520,13 @@ class Training:
             self._end_pass()
         self._trace.flush(wait=True)
         return {"steps": self.steps, "events": self._trace.events, "opaque": sorted(self.opaque)}
+
+
+def states_of(torch: Any) -> tuple[Any, Any, Any]:
+    """Functions that say which tracer (None), how many modes (0) and which function transform (None) torch is in."""
+    functorch = getattr(torch._C, "_functorch", None)
+    modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
+    return torch._C._get_tracing_state, modes, getattr(functorch, "peek_interpreter_stack", lambda: None)
 
 
 def _forget(table: dict[int, Any], key: int) -> Any:

@@ -8,10 +8,11 @@ from _thread import get_ident
 from typing import Any
 
 from ..callsite import call_site
+from ..compiled import quick
 from ..entropy import Seeds, dress
 from ..journal import complain
 from ..state import Probe
-from ..training import Training
+from ..training import Training, states_of
 from .readers import note
 
 passed_over: list[Any] = []
@@ -45,10 +46,7 @@ def _forget(probe: Probe, torch: Any) -> None:
 
 def _busy_elsewhere(torch: Any) -> Any:
     """A function that says whether torch is tracing, transforming or dispatching to a mode: then nothing is observed."""
-    tracing = torch._C._get_tracing_state
-    depth = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
-    functorch = getattr(torch._C, "_functorch", None)
-    interpreter = getattr(functorch, "peek_interpreter_stack", lambda: None)
+    tracing, depth, interpreter = states_of(torch)
 
     def busy() -> bool:
         return tracing() is not None or depth() > 0 or interpreter() is not None
@@ -70,6 +68,7 @@ def _watch_modules(probe: Probe, torch: Any) -> None:
     """
     busy = _busy_elsewhere(torch)
     training = probe.training
+    quick_returned = quick("returned")
     depth = [0]
     call = torch.nn.Module.__call__
 
@@ -82,6 +81,8 @@ def _watch_modules(probe: Probe, torch: Any) -> None:
         finally:
             depth[0] = 0
         try:
+            if quick_returned(self, args, kwargs, output):
+                return output
             known = training.model(self)
             if known is not None and not busy() and not in_worker():
                 training.forward(known, self, args, kwargs, output)
@@ -105,15 +106,17 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
     from_optimizer = sys.modules["torch.optim.optimizer"]
     is_compiling = _compiling(torch)
     training = probe.training
-    inside: list[int] = []
+    quick_before, quick_after = quick("before_step"), quick("after_step")
     first = [True]
 
     def before(optimizer: Any, args: Any, kwargs: Any) -> None:
         if is_compiling():
             return
         try:
-            if not training.claim():
+            if quick_before(optimizer) or not training.claim():
                 return
+            training.take_back()
+            inside = training.inside
             inside.append(id(optimizer))
             if len(inside) > 8:
                 del inside[:-1]
@@ -126,8 +129,10 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
         if is_compiling():
             return
         try:
-            if training.thread != get_ident():
+            if quick_after(optimizer) or training.thread != get_ident():
                 return
+            training.take_back()
+            inside = training.inside
             if inside:
                 inside.pop()
             if id(optimizer) in inside:
@@ -173,11 +178,12 @@ def _watch_backward(probe: Probe, torch: Any) -> None:
     is_compiling = _compiling(torch)
     busy = _busy_elsewhere(torch)
     training = probe.training
+    quick_backward = quick("backward")
 
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
         if not is_compiling():
             try:
-                if not busy() and training.claim():
+                if not quick_backward(tensors) and not busy() and training.claim():
                     training.backward(tensors)
             except Exception as problem:
                 failed(probe, "backward", problem)

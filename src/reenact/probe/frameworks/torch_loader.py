@@ -6,6 +6,7 @@ import weakref
 from typing import Any
 
 from ..callsite import call_site
+from ..compiled import quick
 from ..entropy import dress
 from ..state import Probe
 from .torch_library import failed, in_worker
@@ -16,6 +17,7 @@ def hook(probe: Probe, module: Any) -> None:
     loader = module.DataLoader
     iterator = module._BaseDataLoaderIter
     known: Any = weakref.WeakKeyDictionary()
+    quick_loaded = quick("loaded")
     start, following = loader.__iter__, iterator.__next__
 
     def __iter__(self: Any) -> Any:
@@ -32,7 +34,7 @@ def hook(probe: Probe, module: Any) -> None:
     def __next__(self: Any) -> Any:
         batch = following(self)
         try:
-            if watching(probe):
+            if not quick_loaded(batch) and watching(probe):
                 probe.training.loaded(batch)
         except Exception as problem:
             failed(probe, "loader", problem)
