@@ -27,8 +27,7 @@ def install(probe: Probe) -> None:
     if folder:
         from .given import Given
 
-        main = os.path.join(folder, probe.settings.get("process", "rank0") + ".jsonl")
-        probe.give = lambda process: Given(os.path.join(folder, process + ".jsonl"), main)
+        probe.give = lambda process: Given(os.path.join(folder, process + ".jsonl"))
         probe.given = probe.give(probe.process)
     _wrap_urandom(probe)
 

@@ -14,13 +14,12 @@ class Given:
 
     Args:
         path: the baseline's journal of this process; a missing file gives nothing back.
-        main: that of the baseline's main process, for what a worker resolves before it is known which job it has got.
 
     Attributes:
         missed: how many times something was asked for that the baseline did not have.
     """
 
-    def __init__(self, path: str, main: str | None = None) -> None:
+    def __init__(self, path: str) -> None:
         self.draws: dict[tuple[str, int], deque[bytes]] = {}
         self.states: dict[tuple[str, int], str] = {}
         self.seeds: dict[tuple[str, str, int], dict[str, Any]] = {}
@@ -28,8 +27,6 @@ class Given:
         self.schedule: list[tuple[int, int]] = []
         self.resolved: dict[tuple[str, tuple[str, ...]], list[tuple[int, Any]]] = {}
         self.missed = 0
-        self._main = main if main != path else None
-        self._main_given: Given | None = None
         if os.path.exists(path):
             with open(path, encoding="utf-8", errors="replace") as file:
                 for line in file:
@@ -81,9 +78,6 @@ class Given:
             if number > n:
                 break
             found = (value,)
-        if found is None and self._main is not None:
-            self._main_given = self._main_given or Given(self._main)
-            found = self._main_given.resolver(name, args, n)
         return found
 
 

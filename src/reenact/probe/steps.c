@@ -71,6 +71,7 @@ static unsigned long thread;
 static double due, interval;
 static const Exchange *exchange;
 static PyObject *stepping; /* borrowed: the optimizer that is in its step */
+static PyObject *named;    /* what `set_up` was given */
 static PyObject *loaded;   /* [(weak reference, address, elements, version)] of the loader's batch */
 static PyObject *Tensor, *Parameter, *tracing, *modes, *transform, *grad_enabled, *is_neg, *row_of, *flush, *version_name, *groups_name;
 
@@ -380,15 +381,22 @@ static PyObject *set_up(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "kdOOOOOOOOOO", &thread, &interval, &Tensor, &Parameter, &capsule, &tracing, &modes,
                           &transform, &grad_enabled, &is_neg, &row_of, &flush))
         return NULL;
-    Py_INCREF(args); /* and with it all that was named: for as long as the process lives */
+    PyObject *before = named; /* held until now, and with it all that was named: a job of a sweep sets up anew */
+    Py_INCREF(args);
+    named = args;
     exchange = PyCapsule_GetPointer(capsule, "dlpack_exchange_api");
     version_name = PyUnicode_InternFromString("_version");
     groups_name = PyUnicode_InternFromString("param_groups");
     armed = used = 0;
+    for (int i = 0; i < KNOWN; i++) {
+        Py_XDECREF(known[i].ref);
+        Py_XDECREF(known[i].about);
+    }
     memset(rows, 0, sizeof rows);
     memset(known, 0, sizeof known);
     if (exchange != NULL && (exchange->major != 1 || exchange->look == NULL))
         PyErr_SetString(PyExc_ImportError, "torch speaks another DLPack");
+    Py_XDECREF(before);
     return PyErr_Occurred() ? NULL : PyBool_FromLong(1);
 }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import weakref
 from _thread import get_ident
-from operator import itemgetter
 from time import perf_counter
 from typing import Any
 
@@ -17,21 +16,15 @@ from ..fingerprint.values import ValueHasher
 from . import compiled
 from . import schedule as when
 from .device import Fetched, Mailbox, Pending
-from .entropy import plain
 from .journal import complain
 from .leaves import leaves
+from .reading import cost_of, forget, generator_states, readable, settings_of, states_of, tensors_of, version_of
 from .state import Probe
 from .trace import INTERVAL
 from .traceformat import BATCH, GRAD, HYPER, INIT, LOSS, NOGRAD, OUT, PARAM, RAW, RNG, SAVE
 
 EVALUATIONS = 16
 """Forward passes without gradient that are recorded within one step; of later ones those at powers of two."""
-
-DEVICE_RATE = 4e11
-"""Bytes a second that an accelerator fingerprints, at least."""
-
-COLD = 1.5
-"""What a fingerprint takes between the steps of a training, when it takes 1 in a loop of its own."""
 
 OPTIMIZERS = 16
 """Optimizers whose last step is sampled when they are collected; a program that makes one in every round has many."""
@@ -213,7 +206,7 @@ class Training:
         found = leaves(batch, self._tensor)
         if found:
             self._emit(BATCH, "loader", found, self.steps, when.always(self.steps))
-            self._loaded = [(weakref.ref(t), t.data_ptr(), t.numel(), _version(t)) for _, t in found]
+            self._loaded = [(weakref.ref(t), t.data_ptr(), t.numel(), version_of(t)) for _, t in found]
         elif batch is not None:
             hasher = self.value_hasher()
             self._trace.emit(BATCH, "loader", type(batch).__name__, None, self.steps, hasher.fingerprint(batch))
@@ -307,7 +300,7 @@ class Training:
             self._sample(GRAD, groups, step, how)
             self._unused.append((weakref.ref(optimizer), step, how))
             if step == when.FIRST - 1:
-                self._joint_cost = _cost_of(self._hasher, _tensors(GRAD, groups))
+                self._joint_cost = cost_of(self._hasher, tensors_of(GRAD, groups))
         self._last_step[key] = step
         self.steps = step + 1
         self._evaluations = 0
@@ -334,19 +327,8 @@ class Training:
     def generators(self) -> None:
         """Fingerprints the states of the random generators that the program has imported."""
         step = self.step_now()
-        random = sys.modules.get("random")
-        if random is not None:
-            value = ValueHasher().fingerprint(repr(random.getstate()))
-            self._trace.emit(RNG, "random", None, None, step, value)
-        numpy = sys.modules.get("numpy")
-        if numpy is not None and "numpy.random" in sys.modules:
-            self._trace.emit(RNG, "numpy", None, None, step, ValueHasher().fingerprint(numpy.random.get_state()))
-        torch = self._torch
-        self._trace.emit(RNG, "torch", None, None, step, self._hasher.fingerprint(torch.get_rng_state()))
-        if torch.cuda.is_initialized():
-            for index in range(torch.cuda.device_count()):
-                state = torch.cuda.get_rng_state(index)
-                self._trace.emit(RNG, f"cuda:{index}", None, None, step, self._hasher.fingerprint(state))
+        for name, fingerprint in generator_states(self._torch, self._hasher.fingerprint):
+            self._trace.emit(RNG, name, None, None, step, fingerprint)
 
     def value_hasher(self) -> ValueHasher:
         """A hasher of nested values that knows torch's tensors."""
@@ -367,14 +349,14 @@ class Training:
         for reference, address, numel, version in self._loaded:
             same = reference()
             if tensor is same or (same is not None and tensor.data_ptr() == address):
-                return bool(tensor.numel() == numel and _version(tensor) == version and tensor.is_contiguous())
+                return bool(tensor.numel() == numel and version_of(tensor) == version and tensor.is_contiguous())
         return False
 
     def _meet_model(self, module: Any) -> list[Any]:
         """[weak reference, has parameters, has been seen to train]"""
         key = id(module)
         trains = next(iter(module.parameters()), None) is not None
-        known = self._models[key] = [weakref.ref(module, _forget(self._models, key)), trains, False]
+        known = self._models[key] = [weakref.ref(module, forget(self._models, key)), trains, False]
         if not trains and self.quick is not None:
             self.quick.meet(module, known[0], False)
         return known
@@ -385,7 +367,7 @@ class Training:
         for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
             key = id(tensor)
             if key not in self._names or self._names[key][0]() is not tensor:
-                self._names[key] = (weakref.ref(tensor, _forget(self._names, key)), name)
+                self._names[key] = (weakref.ref(tensor, forget(self._names, key)), name)
             if not self._uninitialized(tensor):
                 found.append((name, tensor))
         self._emit(INIT, "", found, -1 if self.steps == 0 else self.steps, True)
@@ -432,14 +414,14 @@ class Training:
                     return
             except (RuntimeError, KeyError):
                 pass
-        settings = self._hyper[id(optimizer)] = [_settings_of(group) for group in groups]
+        settings = self._hyper[id(optimizer)] = [settings_of(group) for group in groups]
         if self.quick is not None:
             self.quick.meet(optimizer, self._optimizers[id(optimizer)], settings)
         named = [{name: value for name, value in group.items() if name != "params"} for group in groups]
         name = type(optimizer).__name__
         self._trace.emit(HYPER, name, None, None, step, self.value_hasher().fingerprint(named))
-        readable = [{key: _readable(value) for key, value in group.items()} for group in named]
-        self._probe.journal.write("hyper", step=step, optimizer=name, name=name, values=readable)
+        shown = [{key: readable(value) for key, value in group.items()} for group in named]
+        self._probe.journal.write("hyper", step=step, optimizer=name, name=name, values=shown)
 
     def _grads(self, groups: Any) -> list[tuple[str, Any]]:
         return [(name, p.grad) for name, p in self._parameters(groups) if p.grad is not None]
@@ -447,7 +429,7 @@ class Training:
     def _sample(self, kind: int, groups: Any, step: int, how: int) -> None:
         """Fingerprints all gradients or parameters, together or each for itself."""
         if how & when.JOINT:
-            found = _tensors(kind, groups)
+            found = tensors_of(kind, groups)
             if len(found) > 1:
                 self._emit_joint(kind, "", found, step, 0)
             else:
@@ -520,57 +502,3 @@ class Training:
             self._end_pass()
         self._trace.flush(wait=True)
         return {"steps": self.steps, "events": self._trace.events, "opaque": sorted(self.opaque)}
-
-
-def states_of(torch: Any) -> tuple[Any, Any, Any]:
-    """Functions that say which tracer (None), how many modes (0) and which function transform (None) torch is in."""
-    functorch = getattr(torch._C, "_functorch", None)
-    modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
-    return torch._C._get_tracing_state, modes, getattr(functorch, "peek_interpreter_stack", lambda: None)
-
-
-def _forget(table: dict[int, Any], key: int) -> Any:
-    """A weakref callback that takes an object out of a table, so that it does not grow over a long run."""
-
-    def gone(reference: Any) -> None:
-        entry = table.get(key)
-        if entry is not None and entry[0] is reference:
-            del table[key]
-
-    return gone
-
-
-def _version(tensor: Any) -> int:
-    try:
-        return int(tensor._version)
-    except RuntimeError:
-        return -1
-
-
-def _settings_of(group: Any) -> tuple[int, Any, Any]:
-    """(number of entries, a function that reads the settings of such a param group, what it reads now)."""
-    names = [name for name in group if name != "params"]
-    values_of = itemgetter(*names) if names else len
-    return len(group), values_of, values_of(group)
-
-
-def _readable(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return plain(value)
-
-
-def _tensors(kind: int, groups: Any) -> list[Any]:
-    """The parameters of an optimizer, or their gradients."""
-    found = [param for group in groups for param in group["params"]]
-    return [param.grad for param in found if param.grad is not None] if kind == GRAD else found
-
-
-def _cost_of(hasher: TensorHasher, tensors: list[Any]) -> float:
-    """Seconds that one joint fingerprint of these tensors takes; on a device, as far as can be said without waiting."""
-    best = float("inf")
-    for _ in range(2):
-        began = perf_counter()
-        hasher.joint(tensors)
-        best = min(best, perf_counter() - began)
-    return COLD * best + sum(t.numel() * t.element_size() for t in tensors if t.device.type != "cpu") / DEVICE_RATE

@@ -34,6 +34,9 @@ def hook(probe: Probe, base: Any) -> None:
     def _evaluate_custom_resolver(self: Any, *args: Any, **kwargs: Any) -> Any:
         name = kwargs.get("inter_type", args[2] if len(args) > 2 else None)
         words = kwargs.get("inter_args_str", args[4] if len(args) > 4 else ())
+        if words in _cache_of(self, name):
+            # The resolver is not called: what it gave before is noted, and on replay put, when it was.
+            return original(self, *args, **kwargs)
         try:
             value = original(self, *args, **kwargs)
         except Exception:
@@ -41,10 +44,26 @@ def hook(probe: Probe, base: Any) -> None:
             if given is _MISSING:
                 raise
             return given
-        return calls.result(name, words, value)
+        given = calls.result(name, words, value)
+        if given is not value:
+            cache = _cache_of(self, name)
+            if words in cache:
+                cache[words] = given
+        return given
 
     dress(_evaluate_custom_resolver, original)
     base.Container._evaluate_custom_resolver = _evaluate_custom_resolver
+
+
+def _cache_of(container: Any, name: Any) -> Any:
+    """What the resolver has given so far, by its arguments, in the config that a container is of: a cache goes along to the configs
+    of a sweep's jobs, into their processes too.
+    """
+    try:
+        return container._get_root().__dict__["_metadata"].resolver_cache.get(name, {})
+    except Exception as problem:
+        complain("resolver cache", problem)
+        return {}
 
 
 class _Calls:

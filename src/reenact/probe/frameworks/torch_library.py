@@ -11,8 +11,9 @@ from ..callsite import call_site
 from ..compiled import quick
 from ..entropy import Seeds, dress
 from ..journal import complain
+from ..reading import states_of
 from ..state import Probe
-from ..training import Training, states_of
+from ..training import Training
 from .readers import note
 
 passed_over: list[Any] = []
