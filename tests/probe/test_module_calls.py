@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from probed import Recorder
 
@@ -90,3 +92,33 @@ def test_the_last_steps_are_written_before_the_process_leaves_at_once(recorder: 
     probed, run_dir = recorder.probed("script.py")
     assert probed.code == 7
     assert counts(run_dir) == {BATCH: 300, OUT: 300, LOSS: 300}
+
+
+@pytest.mark.parametrize("at", [2, 30])
+def test_steps_go_on_after_one_that_raised(recorder: Recorder, at: int) -> None:
+    # The second optimizer steps within the first's step, as a wrapping one does.
+    recorder.script(f"""
+import torch
+torch.manual_seed(0)
+model = torch.nn.Linear(4, 4)
+class Outer(torch.optim.SGD):
+    def step(self, closure=None):
+        if closure is not None:
+            closure()
+        return super().step()
+optimizer = Outer(model.parameters(), lr=0.1)
+def broken():
+    raise ValueError
+for step in range(40):
+    optimizer.zero_grad()
+    model(torch.randn(3, 4)).square().sum().backward()
+    try:
+        optimizer.step(broken if step == {at} else None)
+    except ValueError:
+        print("broken at", step)
+""")
+    probed, run_dir = recorder.probed("script.py")
+    assert (probed.code, probed.out) == (0, f"broken at {at}\n".encode()), probed.err
+    lines = (run_dir / "journal" / "rank0.jsonl").read_text().splitlines()
+    (end,) = [event for event in map(json.loads, lines) if event["e"] == "end"]
+    assert end["steps"] == 39

@@ -118,9 +118,10 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
                 return
             training.take_back()
             inside = training.inside
+            if inside:
+                # One that ended with an exception was never left.
+                del inside[_depth(sys._getframe(1)) - 1 :]
             inside.append(id(optimizer))
-            if len(inside) > 8:
-                del inside[:-1]
             if len(inside) == 1:
                 training.before_step(optimizer)
         except Exception as problem:
@@ -172,6 +173,15 @@ def _watch_optimizers(probe: Probe, torch: Any) -> None:
 
     if not hasattr(torch.optim.Optimizer, "__del__"):
         torch.optim.Optimizer.__del__ = __del__
+
+
+def _depth(frame: Any) -> int:
+    """How many calls of a frame's function are on the stack, its own among them."""
+    code, count = frame.f_code, 0
+    while frame is not None:
+        count += frame.f_code is code
+        frame = frame.f_back
+    return count
 
 
 def _watch_backward(probe: Probe, torch: Any) -> None:
