@@ -39,9 +39,11 @@ def test_strict(project: Project, script: Path) -> None:
     result = project.cli("scan", "--strict", script.name)
     assert (result.code, result.out) == (0, "nothing found in 1 file\n")
     script.write_bytes(b"\0")
-    result = project.cli("scan", "--strict", script.name)
-    assert result.code == 1
+    result = project.cli("scan", script.name)
+    assert result.code == 2
     assert "not looked at: not text" in result.out and "Traceback" not in result.out + result.err
+    (script.parent / "other.py").write_text("x = 1\n")
+    assert [project.cli("scan", *words, ".").code for words in ((), ("--strict",))] == [0, 1]
 
 
 def test_json(project: Project, script: Path) -> None:

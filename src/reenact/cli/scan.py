@@ -26,9 +26,9 @@ def command(target: str | None, strict: bool, list_rules: bool, as_json: bool, s
     """Say what in a Python file, or in those of a folder, stands in the way of reproducing it. Nothing is run.
 
     error: the result will differ; warning: it may; note: hygiene. A comment `# reenact: ignore[rule-id]` silences a line.
-    Exit code 0, also with findings; with --strict 1.
+    Exit code 0, also with findings; with --strict 1; 2 when nothing could be looked at.
     """
-    from ..errors import ReenactError
+    from ..errors import EXIT_USAGE, ReenactError
     from ..report.console import console
     from ..report.scan import render_rules, render_scan
     from ..static.rules import RULES
@@ -54,6 +54,8 @@ def command(target: str | None, strict: bool, list_rules: bool, as_json: bool, s
         _print(_data(found))
     else:
         render_scan(found, console(sys.stdout))
+    if found.problems and not found.files:
+        return EXIT_USAGE  # there was nothing that could be looked at
     return 1 if strict and (found.findings or found.problems) else 0
 
 
