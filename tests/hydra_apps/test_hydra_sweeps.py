@@ -244,6 +244,8 @@ def test_interrupted_by_the_user_and_failed_jobs(sweep_app: Path) -> None:
         "failed",
         "interrupted",
     )
+    assert manifest(sweep_app, f"{run}.0")["configs"][0]["error"] == {"type": "ValueError", "message": "as asked"}
+    assert "ValueError: as asked" in reenact("show", f"{run}.0", cwd=sweep_app).stdout
     (sweep_app / "raise0").unlink()
     done = reenact("sweep", "resume", run, cwd=sweep_app)
     assert "2 trials to do: 1 (optim.lr=0.2), 2 (optim.lr=0.3)" in done.stderr

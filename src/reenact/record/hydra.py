@@ -35,6 +35,7 @@ class Composed:
         composition: the ``compose`` event that tells how it came about; empty when that is not known.
         status: ``completed``, ``failed``, ``ended`` (without a word of Hydra's) or ``unknown``.
         unread: keys that nobody asked for; None when that is not known.
+        error: type and message of what ended the job, or None.
         returned: what the job's function gave to the sweeper, where that is a number, a text, or several.
     """
 
@@ -44,6 +45,7 @@ class Composed:
     root: str
     status: str = "unknown"
     unread: list[str] | None = None
+    error: dict[str, str] | None = None
     returned: Any = None
     _values: dict[str, Any] | None = field(default=None, repr=False)
 
@@ -148,6 +150,8 @@ def composed(context: Context) -> list[Composed]:
                 one = mine[event["config"]]
                 one.status = event["status"] if event["status"] in _STATUS else "unknown"
                 one.unread, one.returned = event.get("unread"), event.get("returned")
+                told = event.get("error")
+                one.error = {key: str(text) for key, text in told.items()} if isinstance(told, dict) else None
         for number, one in mine.items():
             _read_by_children(one, number, process, ours)
     # Workers take the jobs of a multirun as they come.
@@ -214,6 +218,7 @@ def configs(context: Context) -> list[Config]:
                 output_dir=_relative(output, one.root) if isinstance(output, str) else None,
                 logs=[_relative(str(path), one.root) for path in event.get("logs") or []],
                 status=one.status,  # type: ignore[arg-type]
+                error=one.error,
                 unused=one.unread,
                 params=dict(one.values) if jobs > 1 and one.is_job else {},
             )

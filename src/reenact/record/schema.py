@@ -286,6 +286,7 @@ class Config(Struct, frozen=True, kw_only=True):
     output_dir: str | None = None
     logs: list[str] = []
     status: Literal["completed", "failed", "ended", "unknown"] = "unknown"
+    error: dict[str, str] | None = None
     unused: list[str] | None = None
     params: dict[str, Any] = {}
 

@@ -135,6 +135,8 @@ def _configs(lines: Lines, configs: Sequence[Mapping[str, Any]], most: int | Non
 
         field("choices", ", ".join(f"{plain(k)}={plain(v)}" for k, v in (one.get("choices") or {}).items()))
         field("output", plain(one.get("output_dir") or ""))
+        error = one.get("error") or {}
+        field("error", plain(f"{error.get('type')}: {error.get('message')}") if error else "")
         unused = one.get("unused") or []
         left = f" and {len(unused) - most} more" if most is not None and len(unused) > most else ""
         field("not read", ", ".join(plain(name) for name in unused[:most]) + left)
