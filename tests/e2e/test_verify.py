@@ -181,7 +181,10 @@ def test_what_is_printed_is_compared_where_there_is_nothing_else(project: Path) 
     assert (done.returncode, found["verdict"]) == (1, "diverged"), found
     assert [(one["path"], one["equal"]) for one in found["outputs"]] == [("log.txt (terminal output)", False)]
     assert [cause["id"] for cause in found["causes"]] == ["output-only"]
-    (project / "train.py").write_text("import sys\nprint('same')\nprint('too', file=sys.stderr)\n")
+    (project / "train.py").write_text(
+        # A pause between them: what two pipes hold at once comes in no certain order.
+        "import sys, time\nprint('same', flush=True)\ntime.sleep(0.5)\nprint('too', file=sys.stderr)\n"
+    )
     assert reenact("run", "train.py", cwd=project).returncode == 0
     done = reenact("verify", "last", "--json", cwd=project)
     found = last_json(done.stdout)
