@@ -19,7 +19,7 @@ from .opened import say
 @click.option("--python", metavar="PATH", help="Interpreter that the lock is for; the python on PATH if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(source: str | None, upgrade: bool, python: str | None, as_json: bool) -> int:
-    """Write pylock.toml (PEP 751), which pip, uv and `reenact image build` install from, and no version is written twice.
+    """Write pylock.toml (PEP 751), which pip and uv install from.
 
     It is made of uv.lock, which stays as it is, else of pyproject.toml, requirements.in or requirements.txt, else of what is installed.
     """

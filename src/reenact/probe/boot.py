@@ -158,10 +158,7 @@ def finish(probe: Probe) -> None:
             fields.update(hook(probe) or {})
         except Exception as problem:
             complain("end", problem)
-    if probe.traced:
-        probe.trace.flush(wait=True)
-        if probe.trace.failed:
-            probe.journal.gap("trace", "some events of the trace could not be written", True)
+    probe.write_trace()
     if probe.given is not None:
         fields["not_given"] = probe.given.missed
     kind = getattr(sys, "last_type", None)

@@ -56,6 +56,11 @@ def forget(table: dict[int, Any], key: int) -> Any:
     return gone
 
 
+def uninitialized(tensor: Any) -> bool:
+    """True for what a lazy module has before it has seen an input."""
+    return type(tensor).__name__ in ("UninitializedParameter", "UninitializedBuffer")
+
+
 def version_of(tensor: Any) -> int:
     """How often a tensor was written; -1 for one made in inference mode."""
     try:

@@ -63,10 +63,7 @@ class Scope:
             if self.before_end is not None:
                 self.before_end()
             told = {"steps": 0} if probe.training is None else probe.training.finish(probe)
-            if probe.traced:
-                probe.trace.flush(wait=True)
-                if probe.trace.failed:
-                    probe.journal.gap("trace", "some events of the trace could not be written", True)
+            probe.write_trace()
             if probe.given is not None:
                 told["not_given"] = probe.given.missed
             probe.journal.write("end", **told, **fields)
@@ -144,7 +141,11 @@ def _known() -> Iterator[tuple[str, Any, Any]]:
 
 
 def _numpy_text(numpy: Any) -> str:
-    name, words, position, has_gauss, gauss = numpy.get_state(legacy=True)
+    state = numpy.get_state(
+        legacy=False
+    )  # asked for the other form, it warns where the program has put in another generator
+    name, has_gauss, gauss = state["bit_generator"], state.get("has_gauss", 0), state.get("gauss", 0.0)
+    words, position = state["state"]["key"], state["state"]["pos"]
     return f"{name}:{position}:{has_gauss}:{float(gauss).hex()}:{_base64(words.tobytes())}"
 
 

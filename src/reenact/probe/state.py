@@ -74,6 +74,13 @@ class Probe:
         """True when something of this process is in a trace, or was to be."""
         return self._trace is not None and bool(self._trace.events or self._trace.failed)
 
+    def write_trace(self) -> None:
+        """Writes what is queued, waiting for devices; what could not be written is a gap."""
+        if self.traced:
+            self.trace.flush(wait=True)
+            if self.trace.failed:
+                self.journal.gap("trace", "some events of the trace could not be written", True)
+
     def path_changed(self) -> bool:
         """True when the program has set PYTHONPATH itself, so that children no longer inherit ours."""
         shown = self.settings.get("hide", {}).get("PYTHONPATH")

@@ -18,7 +18,17 @@ from . import schedule as when
 from .device import Fetched, Mailbox, Pending
 from .journal import complain
 from .leaves import leaves
-from .reading import cost_of, forget, generator_states, readable, settings_of, states_of, tensors_of, version_of
+from .reading import (
+    cost_of,
+    forget,
+    generator_states,
+    readable,
+    settings_of,
+    states_of,
+    tensors_of,
+    uninitialized,
+    version_of,
+)
 from .state import Probe
 from .trace import INTERVAL
 from .traceformat import BATCH, GRAD, HYPER, INIT, LOSS, NOGRAD, OUT, PARAM, RAW, RNG, SAVE
@@ -368,13 +378,9 @@ class Training:
             key = id(tensor)
             if key not in self._names or self._names[key][0]() is not tensor:
                 self._names[key] = (weakref.ref(tensor, forget(self._names, key)), name)
-            if not self._uninitialized(tensor):
+            if not uninitialized(tensor):
                 found.append((name, tensor))
         self._emit(INIT, "", found, -1 if self.steps == 0 else self.steps, True)
-
-    @staticmethod
-    def _uninitialized(tensor: Any) -> bool:
-        return type(tensor).__name__ in ("UninitializedParameter", "UninitializedBuffer")
 
     def before_step(self, optimizer: Any) -> None:
         """An optimizer is about to make a step: parameters of no module that was called are fingerprinted now."""
