@@ -13,22 +13,11 @@ from typing import Any
 
 from ..fingerprint.tensors import TensorHasher, Unhashable
 from ..fingerprint.values import ValueHasher
-from . import compiled
+from . import compiled, reading
 from . import schedule as when
 from .device import Fetched, Mailbox, Pending
 from .journal import complain
 from .leaves import leaves
-from .reading import (
-    cost_of,
-    forget,
-    generator_states,
-    readable,
-    settings_of,
-    states_of,
-    tensors_of,
-    uninitialized,
-    version_of,
-)
 from .state import Probe
 from .trace import INTERVAL
 from .traceformat import BATCH, GRAD, HYPER, INIT, LOSS, NOGRAD, OUT, PARAM, RAW, RNG, SAVE
@@ -170,7 +159,7 @@ class Training:
         if quick is None or look is None:
             return None
         try:
-            reads = *states_of(torch), self._grad_enabled, self._tensor.is_neg
+            reads = *reading.states_of(torch), self._grad_enabled, self._tensor.is_neg
             quick.set_up(self.thread, INTERVAL, self._tensor, torch.nn.Parameter, look, *reads, trace.row, trace.flush)
         except Exception as problem:
             complain("steps", problem)
@@ -216,7 +205,7 @@ class Training:
         found = leaves(batch, self._tensor)
         if found:
             self._emit(BATCH, "loader", found, self.steps, when.always(self.steps))
-            self._loaded = [(weakref.ref(t), t.data_ptr(), t.numel(), version_of(t)) for _, t in found]
+            self._loaded = [(weakref.ref(t), t.data_ptr(), t.numel(), reading.version_of(t)) for _, t in found]
         elif batch is not None:
             hasher = self.value_hasher()
             self._trace.emit(BATCH, "loader", type(batch).__name__, None, self.steps, hasher.fingerprint(batch))
@@ -310,7 +299,7 @@ class Training:
             self._sample(GRAD, groups, step, how)
             self._unused.append((weakref.ref(optimizer), step, how))
             if step == when.FIRST - 1:
-                self._joint_cost = cost_of(self._hasher, tensors_of(GRAD, groups))
+                self._joint_cost = reading.cost_of(self._hasher, reading.tensors_of(GRAD, groups))
         self._last_step[key] = step
         self.steps = step + 1
         self._evaluations = 0
@@ -337,7 +326,7 @@ class Training:
     def generators(self) -> None:
         """Fingerprints the states of the random generators that the program has imported."""
         step = self.step_now()
-        for name, fingerprint in generator_states(self._torch, self._hasher.fingerprint):
+        for name, fingerprint in reading.generator_states(self._torch, self._hasher.fingerprint):
             self._trace.emit(RNG, name, None, None, step, fingerprint)
 
     def value_hasher(self) -> ValueHasher:
@@ -359,14 +348,16 @@ class Training:
         for reference, address, numel, version in self._loaded:
             same = reference()
             if tensor is same or (same is not None and tensor.data_ptr() == address):
-                return bool(tensor.numel() == numel and version_of(tensor) == version and tensor.is_contiguous())
+                return bool(
+                    tensor.numel() == numel and reading.version_of(tensor) == version and tensor.is_contiguous()
+                )
         return False
 
     def _meet_model(self, module: Any) -> list[Any]:
         """[weak reference, has parameters, has been seen to train]"""
         key = id(module)
         trains = next(iter(module.parameters()), None) is not None
-        known = self._models[key] = [weakref.ref(module, forget(self._models, key)), trains, False]
+        known = self._models[key] = [weakref.ref(module, reading.forget(self._models, key)), trains, False]
         if not trains and self.quick is not None:
             self.quick.meet(module, known[0], False)
         return known
@@ -377,8 +368,8 @@ class Training:
         for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
             key = id(tensor)
             if key not in self._names or self._names[key][0]() is not tensor:
-                self._names[key] = (weakref.ref(tensor, forget(self._names, key)), name)
-            if not uninitialized(tensor):
+                self._names[key] = (weakref.ref(tensor, reading.forget(self._names, key)), name)
+            if not reading.uninitialized(tensor):
                 found.append((name, tensor))
         self._emit(INIT, "", found, -1 if self.steps == 0 else self.steps, True)
 
@@ -420,13 +411,13 @@ class Training:
                     return
             except (RuntimeError, KeyError):
                 pass
-        settings = self._hyper[id(optimizer)] = [settings_of(group) for group in groups]
+        settings = self._hyper[id(optimizer)] = [reading.settings_of(group) for group in groups]
         if self.quick is not None:
             self.quick.meet(optimizer, self._optimizers[id(optimizer)], settings)
         named = [{name: value for name, value in group.items() if name != "params"} for group in groups]
         name = type(optimizer).__name__
         self._trace.emit(HYPER, name, None, None, step, self.value_hasher().fingerprint(named))
-        shown = [{key: readable(value) for key, value in group.items()} for group in named]
+        shown = [{key: reading.readable(value) for key, value in group.items()} for group in named]
         self._probe.journal.write("hyper", step=step, optimizer=name, name=name, values=shown)
 
     def _grads(self, groups: Any) -> list[tuple[str, Any]]:
@@ -435,7 +426,7 @@ class Training:
     def _sample(self, kind: int, groups: Any, step: int, how: int) -> None:
         """Fingerprints all gradients or parameters, together or each for itself."""
         if how & when.JOINT:
-            found = tensors_of(kind, groups)
+            found = reading.tensors_of(kind, groups)
             if len(found) > 1:
                 self._emit_joint(kind, "", found, step, 0)
             else:
