@@ -16,6 +16,9 @@ STORE = "REENACT_STORE"
 PYTHON = "REENACT_PYTHON"
 """Interpreter for ``reenact run train.py`` instead of the ``python`` on PATH."""
 
+ENGINE = "REENACT_ENGINE"
+"""Container engine to use: ``docker``, ``podman``, or the path of one."""
+
 DEBUG = "REENACT_DEBUG"
 """When ``1``, errors inside the probe are printed to stderr and a failing command shows its traceback."""
 
