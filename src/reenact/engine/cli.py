@@ -133,6 +133,14 @@ class Engine:
         return "name=rootless" in str(self.alive().get("SecurityOptions"))
 
     @functools.cached_property
+    def has_bridge(self) -> bool:
+        """There is the network that containers are put on where none is named."""
+        if self.kind == "podman":
+            return True
+        names = self.call("network", "ls", "--format", "{{.Name}}", check=False)
+        return names.returncode != 0 or "bridge" in names.stdout.split()
+
+    @functools.cached_property
     def remote(self) -> bool:
         """The engine is on another machine, where nothing of this one can be mounted."""
         host = self.env.get("DOCKER_HOST") or self.env.get("CONTAINER_HOST") or ""

@@ -35,7 +35,7 @@ class LocalExecutor:
         """
         program = spawn.find_program(spec)
         inherited = Inherited.current()
-        shared_group = has_controlling_terminal()
+        shared_group = spec.deliver is None and has_controlling_terminal()
         try:
             log = Log(spec.log)
         except OSError as error:
@@ -105,11 +105,15 @@ class LocalJob:
 
     def signal(self, number: int) -> None:
         """Send a signal to the command; nothing happens when it has ended."""
-        if not self._reaped:
-            try:
-                os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass
+        if self._reaped:
+            return
+        if self._spec.deliver is not None and number != signal.SIGWINCH:
+            self._spec.deliver(number)
+            return
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            pass
 
     def stop(self, grace: float = 5.0) -> Exit:
         """SIGTERM, then SIGKILL after ``grace`` seconds; descendants that are left are killed too."""

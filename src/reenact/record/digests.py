@@ -18,7 +18,10 @@ def recipe_parts(manifest: Manifest) -> dict[str, Any]:
     command, environment = manifest.command, manifest.environment
     entropy = manifest.entropy
     fixed = entropy.hash_seed if entropy.hash_seed and not entropy.hash_seed.chosen else None
+    container = manifest.container
+    contained = {} if container is None else {"container": [container["image"]["diff_ids"], container["gpus"]]}
     return {
+        **contained,
         "code": sorted([_place(file.path), file.digest] for file in manifest.code.files),
         "argv": _argv(manifest),
         "cwd": command.cwd,
