@@ -21,10 +21,8 @@ from ...errors import EXIT_MISSING, ReenactError
 from .layers import Entry, Layer, tree, write_archive, write_layer
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x"}
-_SKIP = frozenset(
-    ("site-packages", "dist-packages", "__pycache__", "test", "tests", "idlelib", "turtledemo")
-    + ("EXTERNALLY-MANAGED", "sitecustomize.py", "libpython.a")
-)
+_NOT = "site-packages dist-packages __pycache__ test tests idlelib turtledemo EXTERNALLY-MANAGED sitecustomize.py libpython.a"
+_SKIP = frozenset(_NOT.split())
 _SKIP_MODULES = re.compile(r"_tkinter|_test|_ctypes_test|_xx|xxlimited|xxsubtype")
 _WORDS = """
     [ basename bash cat chmod chown cp cut date dd df dirname du echo env expr false find grep gzip head hostname id ln ls
