@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.cli import Engine
+from ..engine.failures import explain
 from ..errors import EXIT_MISSING, ReenactError
 from ..record.atomic import write_atomic
 from .inside import MARK
@@ -53,8 +54,8 @@ def describe(
     done = engine.call(*words, image, "-c", _SCRIPT, json.dumps(path), check=False, timeout=120)
     line = next((line for line in done.stdout.splitlines() if line.startswith(MARK)), None)
     if line is None:
-        if done.returncode == 125:
-            engine.alive()
+        if done.returncode == 125:  # the engine's own: no container was started
+            raise explain(engine.kind, ("run",), done.stderr, engine.env)
         raise ReenactError(
             "no-python",
             f"{python} of the image does not answer: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}",

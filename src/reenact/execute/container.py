@@ -21,7 +21,7 @@ from .base import Executor, Exit, Job, OnTick, RunSpec
 from .containers import PROBE_PLACE, Bind, Container
 from .statefiles import END_FILE
 
-_NOISE = ("/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/sbin/docker-init", PROBE_PLACE)  # fmt: skip
+_NOISE = ("/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/sbin/docker-init", "/usr/sbin/docker-init", PROBE_PLACE)  # fmt: skip
 """Changes of a container's files that are nobody's work."""
 
 

@@ -58,7 +58,7 @@ def project_binds(session: Session) -> list[Bind]:
     resume = session.request.resume
     if resume is not None:
         binds.append(Bind(str(resume.journals), str(resume.journals), readonly=True))
-        binds += [Bind(str(place), path) for path, place in resume.shown.items()]
+        binds += [Bind(str(place), path, readonly=True) for path, place in resume.shown.items()]
     return [*binds, *(container.mounts if container else ()), probe_bind()]
 
 

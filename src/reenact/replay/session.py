@@ -31,6 +31,7 @@ from ..probe.redact import redact_argv, redact_env
 from ..record import layout
 from ..record.atomic import write_atomic
 from ..record.collect import Collector
+from ..record.container import Mounted
 from ..record.ids import iso_time
 from ..record.scan import Scan, scan_tree
 from ..record.schema import HashSeed, Manifest, Override, Start
@@ -54,7 +55,6 @@ class Resume:
         hash_seed: its PYTHONHASHSEED.
         done: what each job that is not executed again gave to the sweeper, by its number.
         shown: paths at which the program sees the recorded content instead, and where that lies.
-        pre_exec: see `RunSpec`.
     """
 
     run: str
@@ -62,7 +62,6 @@ class Resume:
     hash_seed: HashSeed | None
     done: Mapping[str, Any]
     shown: Mapping[str, Path]
-    pre_exec: Callable[[], None] | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ class Request:
         deterministic: ask the frameworks for deterministic algorithms.
         overrides: constants that words of argv change; the program does not get those words.
         resume: the sweep that this one goes on with, or None.
+        pre_exec: see `RunSpec`.
         container: where it is executed; None for this machine as it is. ``env`` is what it is to see in there.
     """
 
@@ -91,6 +91,7 @@ class Request:
     deterministic: bool = False
     overrides: tuple[Override, ...] = ()
     resume: Resume | None = None
+    pre_exec: Callable[[], None] | None = None
     container: Container | None = None
 
 
@@ -171,11 +172,11 @@ class Session:
             cwd=self.rerun.start_cwd if self.rerun and not contained else self.request.cwd,
             env=self.env,
             run_dir=self.run_dir,
-            pre_exec=self.rerun.pre_exec if self.rerun else resume.pre_exec if resume else None,
+            pre_exec=self.rerun.pre_exec if self.rerun else self.request.pre_exec,
             echo=echo,
             stdin="inherit" if echo else "null",
         )
-        view = _View(self.rerun) if self.rerun else _Shown(resume.shown, self.start.root) if resume else None
+        view = _View(self.rerun) if self.rerun else _Shown(resume.shown, self.start) if resume else None
         collector = Collector(self.run_dir, self.start.root, self.store.blobs, self.store.hasher, view=view)
         before = view.scan() if view else scan_tree(self.start.root)
         try:
@@ -352,15 +353,15 @@ class _View:
 class _Shown:
     """Where the files of a sweep that goes on lie for us: some are shown to it with their recorded content."""
 
-    def __init__(self, shown: Mapping[str, Path], root: str) -> None:
+    def __init__(self, shown: Mapping[str, Path], start: Start) -> None:
         self._shown = shown
-        self._root = root
+        self._others = Mounted(start)
 
     def place(self, path: str) -> str:
-        return str(self._shown.get(path, path))
+        return str(self._shown.get(path) or self._others.place(path))
 
     def scan(self) -> Scan:
-        return scan_tree(self._root)
+        return self._others.scan()
 
 
 class _Observer(threading.Thread):
