@@ -344,12 +344,12 @@ def test_ctrl_c_reaches_the_program_in_the_container(docker: Engine, base_image:
 def test_bad_options_leave_nothing(
     docker: Engine, base_image: Image, project: Path, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    before = docker.call("ps", "--all", "--quiet").stdout
+    before = docker.call("ps", "--all", "--quiet", "--filter", "label=dev.reenact.run").stdout
     done = reenact("run", "--image", base_image.name, *words, "train.py", cwd=project, timeout=180)
     assert done.returncode == code and said in done.stderr, done.stderr
     assert done.stderr.count("error:") == 1 and "Traceback" not in done.stderr
     assert not (project / "out.txt").exists()
-    assert docker.call("ps", "--all", "--quiet").stdout == before
+    assert docker.call("ps", "--all", "--quiet", "--filter", "label=dev.reenact.run").stdout == before
     assert reenact("ls", "--json", cwd=project).stdout.strip() in ("[]", "")
 
 

@@ -15,14 +15,11 @@ from ..engine.failures import explain
 from ..errors import ReenactError
 from ..record import layout
 from ..record.atomic import write_atomic
-from ..record.container import end_of_state, keep_log, state_of
+from ..record.container import conclude, end_of_state, keep_log, state_of
 from . import procscan
 from .base import Executor, Exit, Job, OnTick, RunSpec
-from .containers import PROBE_PLACE, Bind, Container
+from .containers import Bind, Container
 from .statefiles import END_FILE
-
-_NOISE = ("/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/sbin/docker-init", "/usr/sbin/docker-init", PROBE_PLACE)  # fmt: skip
-"""Changes of a container's files that are nobody's work."""
 
 
 class ContainerExecutor:
@@ -56,7 +53,13 @@ class ContainerExecutor:
         terminal = relayed and os.isatty(1) and os.isatty(2) and (not self._container.interactive or os.isatty(0))
         words, extra = self._container.create(spec.argv, spec.cwd, spec.env, self._binds, self._run, terminal)
         identifier = engine.call(*words, extra_env=extra).stdout.split()[-1]
-        told: dict[str, Any] = {"engine": engine.kind, "program": engine.program, "id": identifier}
+        home = spec.env.get("HOME", "")
+        told: dict[str, Any] = {
+            "engine": engine.kind,
+            "program": engine.program,
+            "id": identifier,
+            "places": [bind.target for bind in self._binds] + ([home] if home not in ("", "/") else []),
+        }
         interactive = self._container.interactive and spec.stdin == "inherit"
         deliver = _Deliver(self._container, identifier)
         client = dataclasses.replace(
@@ -75,7 +78,7 @@ class ContainerExecutor:
         except BaseException:
             engine.call("rm", "--force", identifier, check=False)
             raise
-        started = ContainerJob(job, self._container, spec, told, self._binds, deliver, keep=self._keep)
+        started = ContainerJob(job, self._container, spec, told, deliver, keep=self._keep)
         started.begun()
         return started
 
@@ -105,17 +108,14 @@ class ContainerJob:
         container: Container,
         spec: RunSpec,
         told: dict[str, Any],
-        binds: Sequence[Bind],
         deliver: _Deliver,
         *,
         keep: bool,
     ) -> None:
         self._client = client
         self._engine = container.engine
-        self._home = spec.env.get("HOME", "")
         self._spec = spec
         self._told = told
-        self._targets = [bind.target for bind in binds]
         self._deliver = deliver
         self._keep = keep
         self._exit: Exit | None = None
@@ -191,27 +191,8 @@ class ContainerJob:
         problems = (*client.problems, *end.pop("problems"))
         self._exit = Exit(**{**end, "ended": end["ended"] or client.ended, "problems": problems})
         write_atomic(self._spec.run_dir / END_FILE, json.dumps(self._exit.to_json()).encode())
-        left = self._left()
-        self._told |= {"ended": True, "left": left, "removed": not (self._keep and left)}
-        if self._told["removed"]:
-            self._engine.call("rm", "--force", "--volumes", self._told["id"], check=False)
+        self._told = conclude(self._engine, self._told, keep=self._keep)
         self._note()
-
-    def _left(self) -> list[str]:
-        """Files of its own that the container has in the end; folders that hold none are left out."""
-        done = self._engine.call("diff", self._told["id"], check=False)
-        changed = [line[2:] for line in done.stdout.splitlines() if line[:2] in ("A ", "C ")]
-        folders = {os.path.dirname(path) for path in changed}
-        quiet = [*_NOISE, *self._targets, *([self._home] if self._home not in ("", "/") else [])]
-        return [
-            path
-            for path in changed
-            if path not in folders
-            and "__pycache__" not in path
-            and not any(
-                path == place or path.startswith(place + "/") or place.startswith(path + "/") for place in quiet
-            )
-        ]
 
     def _note(self) -> None:
         write_atomic(self._spec.run_dir / layout.CONTAINER, json.dumps(self._told).encode())

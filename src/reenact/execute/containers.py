@@ -126,7 +126,7 @@ class Container:
         """What a record keeps of it; `env` is in the record as the environment of the command."""
         return {
             "engine": self.engine.kind,
-            "engine_version": ".".join(str(part) for part in self.engine.version),
+            "engine_version": self.engine.server_version,
             "name": self.name,
             "image": self.image.to_json(),
             "build": dict(self.build) if self.build is not None else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +20,13 @@ from .scan import Scan, scan_tree
 from .schema import Start
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?\s*(Z|[+-]\d\d:\d\d)?")
+
+_NOISE_TEXT = """
+    /tmp /var/tmp /run /dev /proc /sys /etc/hosts /etc/hostname /etc/resolv.conf /etc/mtab /sbin/docker-init
+    /usr/sbin/docker-init
+"""
+_NOISE = tuple(_NOISE_TEXT.split())
+"""Changes of a container's files that are nobody's work."""
 
 
 class Mounted:
@@ -108,9 +116,51 @@ def recover(run_dir: Path) -> None:
         if end["ended"] is not None:
             write_atomic(run_dir / layout.END, json.dumps(end).encode())
             keep_log(engine, container["id"], run_dir / layout.LOG)
-        write_atomic(run_dir / layout.CONTAINER, json.dumps({**container, "ended": True}).encode())
+        write_atomic(run_dir / layout.CONTAINER, json.dumps(conclude(engine, container, keep=True)).encode())
     except (ReenactError, OSError, ValueError):
         return  # what is known without the engine is sealed
+
+
+def conclude(engine: Engine, container: dict[str, Any], *, keep: bool) -> dict[str, Any]:
+    """Remove the container of a run that has ended, unless it has files of its own; container.json as it is to be then.
+
+    Args:
+        keep: leave one that has files of its own in place.
+    """
+    left = [] if not keep else _left(engine, container)
+    if not left:
+        engine.call("rm", "--force", "--volumes", container["id"], check=False)
+    return {**container, "ended": True, "left": left, "removed": not left}
+
+
+def _left(engine: Engine, container: dict[str, Any]) -> list[str]:
+    """Files of its own that a container has in the end; folders that hold none are left out."""
+    changed = _changed(engine, container["id"])
+    folders = {os.path.dirname(path) for path in changed}
+    quiet = [*_NOISE, *container.get("places", ())]
+    return [
+        path
+        for path in changed
+        if path not in folders
+        and "__pycache__" not in path
+        and not any(path == place or path.startswith(place + "/") or place.startswith(path + "/") for place in quiet)
+    ]
+
+
+def _changed(engine: Engine, container: str) -> list[str]:
+    """What a container has added or changed. The engine compares whole trees: where its own layer can be seen, we look there."""
+    words = ("container", "inspect", "--format", "{{json .GraphDriver.Data.UpperDir}}", container)
+    upper = engine.call(*words, check=False).stdout.strip().strip('"')
+    if not engine.remote and upper.startswith("/") and os.access(upper, os.R_OK | os.X_OK):
+        found = []
+        for folder, folders, files in os.walk(upper):
+            inside = folder[len(upper) :]
+            found += [f"{inside}/{name}" for name in folders]
+            # Overlayfs shows a file that was removed as a character device.
+            found += [f"{inside}/{name}" for name in files if not stat.S_ISCHR(os.lstat(f"{folder}/{name}").st_mode)]
+        return sorted(found)
+    done = engine.call("diff", container, check=False)
+    return [line[2:] for line in done.stdout.splitlines() if line[:2] in ("A ", "C ")]
 
 
 def keep_log(engine: Engine, container: str, log: Path) -> None:
