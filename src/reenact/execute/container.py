@@ -19,7 +19,8 @@ from ..record.container import conclude, end_of_state, keep_log, state_of
 from . import procscan
 from .base import Executor, Exit, Job, OnTick, RunSpec
 from .containers import Bind, Container
-from .statefiles import END_FILE
+from .local import unwritable
+from .statefiles import END_FILE, remove
 
 
 class ContainerExecutor:
@@ -75,8 +76,11 @@ class ContainerExecutor:
         try:
             write_atomic(spec.run_dir / layout.CONTAINER, json.dumps(told).encode())
             job = self._base.start(client)
-        except BaseException:
+        except BaseException as error:
             engine.call("rm", "--force", identifier, check=False)
+            remove(spec.run_dir / layout.CONTAINER)
+            if isinstance(error, OSError):
+                raise unwritable(spec, error) from None
             raise
         started = ContainerJob(job, self._container, spec, told, deliver, keep=self._keep)
         started.begun()

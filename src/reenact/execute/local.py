@@ -39,7 +39,7 @@ class LocalExecutor:
         try:
             log = Log(spec.log)
         except OSError as error:
-            raise _unwritable(spec, error) from None
+            raise unwritable(spec, error) from None
         channels, stdio = open_streams(spec)
         relay = SignalRelay(shared_group)
         relay.open(spec.forward_signals)
@@ -55,7 +55,7 @@ class LocalExecutor:
             if os.path.getsize(log.path) == 0:
                 remove(log.path)
             if isinstance(error, OSError):
-                raise _unwritable(spec, error) from None
+                raise unwritable(spec, error) from None
             raise
         finally:
             if (null := stdio.get(0)) is not None:
@@ -275,7 +275,8 @@ class LocalJob:
             self.problems.append(sentence)
 
 
-def _unwritable(spec: RunSpec, error: OSError) -> ReenactError:
+def unwritable(spec: RunSpec, error: OSError) -> ReenactError:
+    """The error for a run folder that cannot be written."""
     return ReenactError(
         "cannot-record",
         f"the run cannot be recorded in {spec.run_dir}: {error.strerror or error}",
