@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "scan": ("Prepare", "scan:command", "Say what in the code stands in the way of reproducing it."),
     "extract": ("Prepare", "extract:command", "Turn a script's hyperparameters into a Hydra config."),
     "lock": ("Prepare", "lock:command", "Lock the project's packages: pylock.toml."),
+    "image": ("Prepare", "image:command", "Build, keep and exchange container images."),
     "env": ("Prepare", "env:command", "Make the environment of a run again, or compare environments."),
     "ls": ("Look", "listing:ls", "List the runs."),
     "show": ("Look", "inspect:show", "Show everything that is recorded of a run."),

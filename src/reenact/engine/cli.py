@@ -109,6 +109,33 @@ class Engine:
             raise explain(self.kind, words, text, self.env)
         return text
 
+    def follow(self, words: Sequence[str], line: Callable[[str], object], extra_env: Mapping[str, str]) -> int:
+        """Call the program and hand over what it prints, on stdout and stderr, line by line; its exit code.
+
+        Args:
+            line: gets each line with its end; what it raises ends the program and is raised.
+        """
+        process = subprocess.Popen(
+            [self.program, *words],
+            env={**self.env, **extra_env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        assert process.stdout is not None
+        try:
+            with process.stdout:
+                for text in process.stdout:
+                    line(text)
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+
     def json(self, *words: str) -> Any:
         """What a call prints as JSON; a value for each line where there are several.
 

@@ -27,16 +27,14 @@ _SKIP_MODULES = re.compile(r"_tkinter|_test|_ctypes_test|_xx|xxlimited|xxsubtype
 _WORDS = """
     [ basename bash cat chmod chown cp cut date dd df dirname du echo env expr false find grep gzip head hostname id ln ls
     mkdir mktemp mv nproc nohup printenv printf pwd readlink realpath rm rmdir sed seq sleep sort stat stty tail tar tee
-    test timeout touch tr true uname uniq wc whoami xargs"""
+    test timeout touch tr true uname uniq wc which whoami xargs"""
 _TOOLS = tuple(_WORDS.split())
-_LIBRARIES = (
-    "libstdc++.so.6",
-    "libgcc_s.so.1",
-    "libgomp.so.1",
-    "libnss_files.so.2",
-    "libnss_dns.so.2",
-    "libresolv.so.2",
-)
+_WANTED = """
+    libstdc++.so.6 libgcc_s.so.1 libgomp.so.1 libnss_files.so.2 libnss_dns.so.2 libresolv.so.2 libm.so.6 libdl.so.2 librt.so.1
+    libpthread.so.0 libutil.so.1 libz.so.1 libexpat.so.1"""
+_LIBRARIES = tuple(_WANTED.split())
+"""What wheels may expect of every Linux (PEP 600), as far as a machine without a screen has it."""
+
 _CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _CERTIFICATES_AT = "etc/ssl/certs/ca-certificates.crt"
 _LOOK = """
@@ -67,10 +65,9 @@ def host_base(engine: Engine, python: Mapping[str, Any]) -> Image:
         )
     program = base_interpreter(python)
     about = _look(program)
-    # The libraries beside it may be updated without it.
-    key = hashlib.sha256(
-        json.dumps([_key(path) for path in (program, about["stdlib"], *_libraries([program]))]).encode()
-    ).hexdigest()[:12]
+    # What it is made of, and how: this file is among it, because a later reenact may put in more.
+    sources = [__file__, program, about["stdlib"], *_libraries([program]), *_extra()]
+    key = hashlib.sha256(json.dumps([_key(path) for path in sources]).encode()).hexdigest()[:12]
     tag = f"reenact-base:{about['version']}-{key}"
     found = find_image(engine, tag)
     if found is not None:
