@@ -26,7 +26,7 @@ from endtoend import COMMAND, environment, last_json, manifest, reenact, run_fol
 SITE = str(Path(torch.__file__).parent.parent)
 """Where torch lies on this machine: mounted, so that no image has to be built for it."""
 
-TORCH = ("--mount", f"{SITE}:/site:ro", "--env", "PYTHONPATH=/site")
+TORCH = ("--mount", f"{SITE}:/site/site-packages:ro", "--env", "PYTHONPATH=/site/site-packages")
 
 TRAIN = """\
 import os, time

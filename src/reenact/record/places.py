@@ -75,15 +75,15 @@ class Places:
         if any(is_under(path, folder) for folder in self._private):
             return True
         inside = self.in_root(path)
-        if self._mounted is not None:
-            # The rest of a container's files is known by its image's digest, or stays in it.
-            return not inside and not self._is_mounted(path)
         for prefix in self._prefixes:
             # A project that lies inside a prefix (/usr/local/src/app) is no part of that environment.
             if is_under(path, prefix) and not (inside and is_under(self.root, prefix)):
                 return True
         if inside:
             return False
+        if self._mounted is not None:
+            # The rest of a container's files is known by its image's digest, or stays in it.
+            return not self._is_mounted(path)
         if any(is_under(path, folder) for folder in _SYSTEM):
             return True
         return any(path.startswith(stem) and "/" in path[len(stem) :][:4] for stem in _SYSTEM_STEMS)
