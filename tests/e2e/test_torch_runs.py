@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from endtoend import last_json, reenact
+from endtoend import last_json, manifest, record, reenact
 
 RANKS = """
 import torch
