@@ -162,7 +162,7 @@ def build_lock(
             if wanted.reproducible:
                 from .reproducible import assemble
 
-                assemble(engine, folder, base, wheels, labels, tags, env)
+                assemble(engine, folder, base, wheels, labels, tags, str(python["executable"]), env)
             else:
                 _fill(folder, wheels, house.uv())
                 own = folder / "Dockerfile"
