@@ -63,6 +63,7 @@ def referenced(manifest: Manifest) -> set[str]:
     found.update(file.digest for file in manifest.inputs)
     found.update(file.digest for file in manifest.outputs)
     found.add(manifest.environment.lock)
+    found.add(((manifest.container or {}).get("build") or {}).get("lock"))
     found.add(manifest.code.git.patch if manifest.code.git else None)
     return {digest for digest in found if digest}
 

@@ -13,8 +13,11 @@ import msgspec
 from ..engine.find import find_engine
 from ..environment.compare import EnvChange, compare
 from ..environment.contained import describe, gpus_inside
-from ..environment.images.recover import recover, saved_images
+from ..environment.images.lockfile import lock_digest
+from ..environment.images.recover import recover
+from ..environment.images.saved import saved_files
 from ..environment.snapshot import snapshot
+from ..environment.solve import LOCK
 from ..environment.variables import bit_variables
 from ..errors import EXIT_MISSING, EXIT_NOT_REPLAYABLE, EXIT_USAGE, ReenactError
 from ..execute.containers import PROBE_PLACE, Bind, Container
@@ -60,6 +63,17 @@ def project_binds(session: Session) -> list[Bind]:
         binds.append(Bind(str(resume.journals), str(resume.journals), readonly=True))
         binds += [Bind(str(place), path, readonly=True) for path, place in resume.shown.items()]
     return [*binds, *(container.mounts if container else ()), probe_bind()]
+
+
+def keep_lock(store: Store, container: Container) -> None:
+    """Keep the lock that an image was built of, as long as it is the project's: the image can be built again from it."""
+    wanted = (container.build or {}).get("lock")
+    try:
+        text = (store.root / LOCK).read_bytes()
+    except OSError:
+        return
+    if wanted == lock_digest(text):
+        store.blobs.put_bytes(text)
 
 
 def refuse_in_the_way(root: str) -> None:
@@ -158,7 +172,7 @@ def restore_container(store: Store, baseline: Manifest, say: Callable[[str], Non
     found = recover(
         engine,
         {**recorded["image"], "name": recorded["name"], "engine": recorded["engine"]},
-        saved_images(store.folder),
+        saved_files(store.folder),
         build,
         store.blobs.path(locks[0]).read_bytes() if locks else None,
         say,

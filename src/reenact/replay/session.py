@@ -37,7 +37,7 @@ from ..record.scan import Scan, scan_tree
 from ..record.schema import HashSeed, Manifest, Override, Start
 from ..record.status import boot_id, this_process
 from ..store.project import Store
-from .contained import INJECT, INJECT_INSIDE, describe_container, project_binds
+from .contained import INJECT, INJECT_INSIDE, describe_container, keep_lock, project_binds
 from .edited import Edited, edit, write_constants
 
 LAUNCHERS = ("torchrun", "torch.distributed.run", "torch.distributed.launch", "accelerate", "deepspeed")
@@ -248,6 +248,7 @@ def begin(
     options: dict[str, Any] = {"deterministic": request.deterministic}
     if request.container is not None:
         settings["usage"] = True
+        keep_lock(store, request.container)
     jobs = rerun.jobs if rerun is not None else {"done": resume.done, "only": None} if resume is not None else None
     if jobs is not None:
         settings["jobs"] = jobs
