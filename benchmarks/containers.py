@@ -21,7 +21,7 @@ from pathlib import Path
 
 from measuring import WORKLOADS, Row, environment, paired, project, reenact, run, table, timer
 
-STEPS = 400
+STEPS = 1000
 SITE = sysconfig.get_path("purelib")
 LOCKED = """\
 [project]

@@ -25,6 +25,8 @@ from ..probe.redact import REDACTED
 from ..record.schema import Manifest
 from ..store.project import Store
 
+from .recorded import is_under
+
 if TYPE_CHECKING:
     from .session import Session
 
@@ -120,7 +122,9 @@ def describe_container(store: Store, container: Container, python: Mapping[str, 
     options = [*container.limits(), *Bind(root, root, readonly=True).words()]
     for mount in container.mounts:
         options += Bind(mount.source, mount.target, readonly=True).words()
-    cache = None if container.mounts else store.folder / "cache" / "images.json"
+    # What is mounted may hold packages, which change.
+    mounted = any(is_under(folder, mount.target) for mount in container.mounts for folder in path or ())
+    cache = None if mounted or (container.mounts and path is None) else store.folder / "cache" / "images.json"
     return describe(container.engine, container.image.id, options, program, path, cache)
 
 
