@@ -24,7 +24,6 @@ from ..execute.containers import PROBE_PLACE, Bind, Container
 from ..probe.redact import REDACTED
 from ..record.schema import Manifest
 from ..store.project import Store
-
 from .recorded import is_under
 
 if TYPE_CHECKING:
