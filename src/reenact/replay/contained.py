@@ -15,7 +15,7 @@ from ..environment.compare import EnvChange, compare
 from ..environment.contained import describe, gpus_inside
 from ..environment.images.lockfile import lock_digest
 from ..environment.images.recover import recover
-from ..environment.images.saved import saved_files
+from ..environment.images.saved import pushed, saved_files
 from ..environment.snapshot import snapshot
 from ..environment.solve import LOCK
 from ..environment.variables import bit_variables
@@ -172,9 +172,11 @@ def restore_container(store: Store, baseline: Manifest, say: Callable[[str], Non
     lock = baseline.environment.lock
     build = recorded.get("build")
     locks = [digest for digest in ((build or {}).get("lock"), lock) if digest and store.blobs.has(digest)]
+    image = recorded["image"]
+    places = [*image["repo_digests"], *pushed(store.folder, image["diff_ids"])]
     found = recover(
         engine,
-        {**recorded["image"], "name": recorded["name"], "engine": recorded["engine"]},
+        {**image, "repo_digests": places, "name": recorded["name"], "engine": recorded["engine"]},
         saved_files(store.folder),
         build,
         store.blobs.path(locks[0]).read_bytes() if locks else None,
