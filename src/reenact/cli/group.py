@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "verify": ("Record and verify", "verify:command", "Execute a run again and compare it to the bit."),
     "diff": ("Record and verify", "diff:command", "Say why two runs differ."),
     "sweep": ("Record and verify", "sweep:command", "Show a sweep, or go on with one that was cut short."),
+    "init": ("Prepare", "init:command", "Write an experiment repository that works, or what is missing of one."),
     "scan": ("Prepare", "scan:command", "Say what in the code stands in the way of reproducing it."),
     "extract": ("Prepare", "extract:command", "Turn a script's hyperparameters into a Hydra config."),
     "lock": ("Prepare", "lock:command", "Lock the project's packages: pylock.toml."),
