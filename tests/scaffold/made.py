@@ -34,8 +34,12 @@ def reenact(cwd: Path, *words: str, code: int = 0, **options: Any) -> subprocess
 
 
 def told(cwd: Path, *words: str, code: int = 0) -> Any:
-    """The JSON that a command ends with."""
-    return json.loads(reenact(cwd, *words, "--json", code=code).stdout.splitlines()[-1])
+    """The JSON that a command prints, or ends with."""
+    text = reenact(cwd, *words, "--json", code=code).stdout
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(text.splitlines()[-1])
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
