@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "extract": ("Prepare", "extract:command", "Turn a script's hyperparameters into a Hydra config."),
     "lock": ("Prepare", "lock:command", "Lock the project's packages: pylock.toml."),
     "env": ("Prepare", "env:command", "Make the environment of a run again, or compare environments."),
+    "doctor": ("Prepare", "doctor:command", "Say what this machine lacks, and what mends it."),
     "ls": ("Look", "listing:ls", "List the runs."),
     "show": ("Look", "inspect:show", "Show everything that is recorded of a run."),
     "logs": ("Look", "inspect:logs", "Print what a run wrote to the terminal."),
