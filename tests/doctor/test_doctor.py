@@ -229,7 +229,7 @@ def test_a_clock_that_is_behind_a_run(env: dict[str, str], tmp_path: Path) -> No
         (
             {"usr/lib/systemd/logind.conf.d/a.conf": "KillUserProcesses=1\n", "etc/systemd/logind.conf.d/a.conf": "\n"},
             False,
-        ),  # fmt: skip
+        ),
     ],
 )
 def test_what_systemd_ends(tmp_path: Path, files: dict[str, str], kills: bool) -> None:

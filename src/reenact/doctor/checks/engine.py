@@ -21,8 +21,9 @@ def check(context: Context) -> Iterator[Row]:
         yield Row("engine", "warning", f"neither docker nor podman is on PATH; {_NEEDED}", fix)
         return
     for at, seen in enumerate(found):
-        name = f"{seen.engine.kind} {'.'.join(map(str, seen.engine.version))}".strip()
         if seen.info is not None:
+            # Asked for only now: an engine that hangs would hang here too.
+            name = f"{seen.engine.kind} {'.'.join(map(str, seen.engine.version))}".strip()
             where = "on another machine" if seen.engine.remote else "here"
             used = "is used" if at == 0 else "answers too"
             yield Row("engine", "ok", f"{name} {used}, {seen.engine.program}; its engine runs {where}")
