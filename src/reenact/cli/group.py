@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "scan": ("Prepare", "scan:command", "Say what in the code stands in the way of reproducing it."),
     "extract": ("Prepare", "extract:command", "Turn a script's hyperparameters into a Hydra config."),
     "lock": ("Prepare", "lock:command", "Lock the project's packages: pylock.toml."),
+    "image": ("Prepare", "image:command", "Build, keep and exchange container images."),
     "env": ("Prepare", "env:command", "Make the environment of a run again, or compare environments."),
     "doctor": ("Prepare", "doctor:command", "Say what this machine lacks, and what mends it."),
     "ls": ("Look", "listing:ls", "List the runs."),

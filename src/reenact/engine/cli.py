@@ -7,9 +7,10 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from ..errors import ReenactError
 from .failures import explain
@@ -77,6 +78,63 @@ class Engine:
         if check and text.returncode != 0:
             raise explain(self.kind, words, text.stderr or text.stdout, self.env)
         return text
+
+    def feed(self, *words: str, write: Callable[[IO[bytes]], object]) -> str:
+        """Call the program and write its stdin while it reads; what it printed.
+
+        Args:
+            write: gets the stdin; what it raises ends the program and is raised.
+
+        Raises:
+            ReenactError: it failed.
+        """
+        with tempfile.TemporaryFile() as said:
+            process = subprocess.Popen(
+                [self.program, *words], env=dict(self.env), stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT
+            )
+            assert process.stdin is not None
+            try:
+                with process.stdin:
+                    write(process.stdin)
+            except BrokenPipeError:
+                pass  # it has said why
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+            code = process.wait()
+            said.seek(0)
+            text = said.read().decode("utf-8", "replace")
+        if code != 0:
+            raise explain(self.kind, words, text, self.env)
+        return text
+
+    def follow(self, words: Sequence[str], line: Callable[[str], object], extra_env: Mapping[str, str]) -> int:
+        """Call the program and hand over what it prints, on stdout and stderr, line by line; its exit code.
+
+        Args:
+            line: gets each line with its end; what it raises ends the program and is raised.
+        """
+        process = subprocess.Popen(
+            [self.program, *words],
+            env={**self.env, **extra_env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        assert process.stdout is not None
+        try:
+            with process.stdout:
+                for text in process.stdout:
+                    line(text)
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
 
     def json(self, *words: str) -> Any:
         """What a call prints as JSON; a value for each line where there are several.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -97,8 +98,25 @@ def lock(
             )
         text = made.read_text("utf-8")
     text = _HEADER.format(source=source or "the environment") + text
+    if before is not None:
+        text = with_tables(text, own_tables(before.decode("utf-8", "replace")))
     write_atomic(target, text.encode())
     return Locked(target, source or "the environment", text.count("[[packages]]"), text.encode() != before)
+
+
+_TABLE = re.compile(r"^\[tool\.reenact\.image\]\n(?:(?!\[).*\n?)*", re.MULTILINE)
+
+
+def own_tables(lock: str) -> str:
+    """What a lock holds besides packages: ``[tool.reenact.image]``, the base image of the project."""
+    found = _TABLE.search(lock)
+    return found[0].rstrip("\n") + "\n" if found else ""
+
+
+def with_tables(lock: str, tables: str) -> str:
+    """A lock with these tables, as `own_tables` gives them, instead of those that it has."""
+    bare = _TABLE.sub("", lock).rstrip("\n") + "\n"
+    return f"{bare}\n{tables}" if tables else bare
 
 
 def _installed(distributions: Sequence[Mapping[str, Any]]) -> str:

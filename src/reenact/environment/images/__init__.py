@@ -1,1 +1,1 @@
-"""Container images for a project."""
+"""Container images out of locks: made, kept, and found or made again from a record."""

@@ -1,0 +1,261 @@
+"""Images out of locks, by every builder that is here."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from wheelmaker import make_wheel, small_project
+
+from reenact.engine.image import find_image
+from reenact.environment.images import build as building
+from reenact.environment.images.build import Wanted, build_image
+from reenact.environment.images.dockerfiles import train_dockerfile
+from reenact.environment.images.project import build_record, project_image
+from reenact.environment.lock import pylock
+from reenact.environment.packages import distributions
+from reenact.environment.solve import own_tables
+from reenact.errors import ReenactError
+
+LOOK = """
+import json, os, pwd, sys
+sys.path.insert(0, "/reenact")
+from reenact.environment.packages import distributions
+import tinymath
+print(json.dumps(dict(prefix=sys.prefix, user=pwd.getpwuid(os.getuid()).pw_name, cwd=os.getcwd(), version=tinymath.VERSION,
+    fingerprints={d["name"]: d["fingerprint"] for d in distributions(sys.path)},
+    urls=[d["url"] for d in distributions(sys.path)], tool=os.popen("tinytool").read())))
+"""
+SOURCE = str(Path(building.__file__).parents[2])
+
+
+@pytest.fixture
+def project(small_lock, tmp_path):
+    """A copy of the small project, for a test to change."""
+    root = tmp_path / "t-small"
+    shutil.copytree(small_lock, root)
+    return small_project(root)
+
+
+def environ():
+    return dict(os.environ)
+
+
+def build(engine, root, **wanted):
+    said = []
+    built = build_image(engine, root, Wanted(**{"base": "host", **wanted}), environ(), said.append)
+    return built, said
+
+
+def look(engine, name):
+    """What the image's Python says of itself and its packages."""
+    mount = f"type=bind,source={SOURCE},target=/reenact/reenact,readonly"
+    return json.loads(
+        engine.call("run", "--rm", "--network", "none", "--mount", mount, name, "python", "-c", LOOK).stdout
+    )
+
+
+def remove(engine, built):
+    engine.call("image", "rm", "--force", *built.tags, check=False)
+
+
+def installed(wheels, folder):
+    """Fingerprints after an ordinary installation on this machine."""
+    names = [path.name.split("-")[0] for path in wheels.glob("*.whl")]
+    words = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--find-links", str(wheels)]
+    subprocess.run([sys.executable, *words, "--target", str(folder), *names], check=True)
+    return {dist["name"]: dist["fingerprint"] for dist in distributions([str(folder)])}
+
+
+@pytest.mark.parametrize("builder", ["legacy", "buildkit", "podman"])
+def test_every_builder(builder, request, project, tmp_path):
+    engine = request.getfixturevalue(builder)
+    built, said = build(engine, project)
+    try:
+        assert built.fresh and built.packages == 2 and any("pins the base: host" in line for line in said)
+        lock = (project / "pylock.toml").read_bytes()
+        pinned = own_tables(lock.decode())
+        assert 'base = "host"' in pinned and built.base.pin.digest in pinned
+        digest = built.lock.partition(":")[2]
+        assert built.tags == ("t-small:latest", f"t-small:{digest[:12]}")
+        labels = built.image.labels
+        assert labels["dev.reenact.lock"] == built.lock and labels["dev.reenact.base"] == "host"
+        assert labels["dev.reenact.base-digest"] == built.base.image.id
+        assert labels["dev.reenact.python"] == ".".join(map(str, sys.version_info[:3]))
+        told = look(engine, built.tags[1])
+        assert (told["prefix"], told["user"], told["cwd"]) == ("/opt/venv", "app", "/workspace")
+        assert told["version"] == "1.0" and told["tool"] == "tinytool 1.0\n"
+        assert told["fingerprints"] == installed(project / "wheels", tmp_path / "target")
+        assert told["urls"] == [None, None]
+        assert project_image(engine, project).id == built.image.id
+        assert build_record(built.image)["base"] == "host"
+
+        (project / "train.py").write_text("print('changed')\n")
+        again, _ = build(engine, project)
+        assert not again.fresh and again.image.id == built.image.id
+        assert (project / "pylock.toml").read_bytes() == lock
+
+        # Another package: the layer of the large ones stays.
+        wheels = project / "wheels"
+        small_project(project, "1.1")
+        other, _ = build(engine, project)
+        assert other.fresh and other.image.id != built.image.id
+        assert look(engine, other.tags[0])["version"] == "1.1"
+        assert set(wheels.glob("*.whl"))
+        remove(engine, other)
+    finally:
+        remove(engine, built)
+
+
+def test_the_large_packages_have_a_layer_of_their_own(legacy, project):
+    """By the name of one; its layer stays when another package changes."""
+    wheels = project / "wheels"
+    make_wheel(wheels, "triton", "1.0", {"triton.py": "X = 1\n"})
+
+    def lock():
+        from wheelmaker import make_lock
+
+        make_lock(project, sorted(wheels.glob("*.whl")))
+
+    lock()
+    first, _ = build(legacy, project)
+    try:
+        next(wheels.glob("tinymath*")).unlink()
+        make_wheel(wheels, "tinymath", "3.0", {"tinymath/__init__.py": "VERSION = '3.0'\n"})
+        lock()
+        second, _ = build(legacy, project)
+        common = [a == b for a, b in zip(first.image.diff_ids, second.image.diff_ids)]
+        # base, user, large packages | the others
+        assert common == [True, True, True, False]
+        remove(legacy, second)
+    finally:
+        remove(legacy, first)
+
+
+def test_a_step_that_fails_leaves_nothing_behind(legacy, project, tmp_path):
+    own = project / "own.dockerfile"
+    own.write_text("ARG BASE\nFROM ${BASE}\nRUN echo about to fail >&2; exit 3\n")
+    before = (project / "pylock.toml").read_bytes()
+    images = legacy.call("images", "--quiet", "--filter", "dangling=true").stdout
+    with pytest.raises(ReenactError) as error:
+        build(legacy, project, file=own)
+    assert error.value.slug == "build-failed" and "about to fail" in error.value.what
+    log = Path(re.search(r"is in (\S+)", error.value.fix)[1])
+    assert "about to fail" in log.read_text()
+    assert (project / "pylock.toml").read_bytes() == before
+    assert find_image(legacy, "t-small:latest") is None
+    assert legacy.call("images", "--quiet", "--filter", "dangling=true").stdout == images
+
+
+def test_a_wheel_that_is_another_file_than_the_lock_says(legacy, project):
+    wheel = next((project / "wheels").glob("tinytool*"))
+    make_wheel(project / "wheels", "tinytool", "2.0", {"tinytool.py": "print('something else')\n"})
+    lock = project / "pylock.toml"
+    lock.write_text(lock.read_text().replace('sha256 = "', 'sha256 = "0', 1).replace('" }', '" }'))
+    text = re.sub(r'sha256 = "0([0-9a-f]{63})[0-9a-f]"', r'sha256 = "0\1"', lock.read_text())
+    lock.write_text(text)
+    with pytest.raises(ReenactError) as error:
+        build(legacy, project)
+    assert error.value.slug == "no-wheel" and error.value.exit_code == 4
+    assert "tinymath" in error.value.what and "the lock says" in error.value.what
+    assert wheel.exists() and find_image(legacy, "t-small:latest") is None
+
+
+def test_a_wheel_that_no_index_has_is_named(legacy, project, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    lock = project / "pylock.toml"
+    lock.write_text(lock.read_text() + '\n[[packages]]\nname = "t-not-there"\nversion = "9.9"\n')
+    with pytest.raises(ReenactError) as error:
+        build(legacy, project)
+    assert error.value.slug == "no-wheel" and "t-not-there 9.9" in error.value.what
+
+
+def test_a_lock_of_the_environment_as_it_stands(legacy, tmp_path, monkeypatch):
+    """Its entries have neither files nor hashes; pip finds them by its own settings."""
+    root = small_project(tmp_path / "t-stands")
+    site = tmp_path / "site"
+    installed(root / "wheels", site)
+    (root / "pylock.toml").write_text(pylock(distributions([str(site)]), ".".join(map(str, sys.version_info[:3]))))
+    assert "hashes" not in (root / "pylock.toml").read_text()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(root / "wheels"))
+    built, said = build(legacy, root)
+    try:
+        assert look(legacy, built.tags[0])["tool"] == "tinytool 1.0\n"
+        assert not any("another build" in line for line in said)
+        # Nothing is asked for again.
+        shutil.rmtree(root / "wheels")
+        again, _ = build(legacy, root, cache=False)
+        assert again.fresh
+    finally:
+        remove(legacy, built)
+
+
+def test_a_base_that_cannot_be_had_is_an_error(docker, project):
+    """Nothing else is taken in silence where one was configured."""
+    (project / "pyproject.toml").write_text('[tool.reenact.image]\nbase = "127.0.0.1:9/t-nowhere:1"\n')
+    with pytest.raises(ReenactError) as error:
+        build(docker, project, base=None)
+    assert "127.0.0.1:9/t-nowhere:1" in error.value.what
+    (project / "pyproject.toml").unlink()
+    lock = project / "pylock.toml"
+    lock.write_text(lock.read_text() + f'\n[tool.reenact.image]\nbase = "host"\ndigest = "sha256:{"0" * 64}"\n')
+    with pytest.raises(ReenactError) as error:
+        build(docker, project, base=None)
+    assert error.value.slug == "base-gone" and "--base host" in error.value.fix
+
+
+def test_a_base_without_python_and_one_of_another_platform(docker, project, base_image, tmp_path):
+    """Both made here, of a shell and nothing."""
+    from reenact.environment.images.hostbase import load
+    from reenact.environment.images.layers import Entry, write_layer
+
+    layer = write_layer(tmp_path / "layer.tar", {"bin/nothing": Entry(b"")})
+    load(docker, [layer], {}, ["reenact-test-arm:1"], machine="riscv64")
+    try:
+        with pytest.raises(ReenactError) as error:
+            build(docker, project, base="reenact-test-arm:1")
+        assert error.value.slug == "wrong-platform" and "riscv64" in error.value.what
+    finally:
+        docker.call("image", "rm", "reenact-test-arm:1")
+
+
+def test_a_lock_for_another_python(docker, project):
+    lock = project / "pylock.toml"
+    lock.write_text(lock.read_text().replace(">=3.9", "==2.7.*"))
+    with pytest.raises(ReenactError) as error:
+        build(docker, project)
+    assert error.value.slug == "wrong-python" and "2.7" in error.value.what
+
+
+def test_an_untouched_dockerfile_is_reenacts_own(legacy, project):
+    """`reenact init` writes it; it needs BuildKit and a network, which are not needed as long as nobody has changed it."""
+    (project / "train.dockerfile").write_text(train_dockerfile())
+    built, _ = build(legacy, project)
+    assert build_record(built.image)["file"] is None
+    remove(legacy, built)
+
+
+def test_the_command_line(docker, project):
+    run = lambda *words: subprocess.run(["reenact", "image", *words], cwd=project, capture_output=True, text=True)  # noqa: E731
+    done = run("build", "--base", "host", "--name", "reenact-test-cli", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    try:
+        assert told["fresh"] and told["packages"] == 2 and told["tags"][0] == "reenact-test-cli:latest"
+        assert find_image(docker, "reenact-test-cli:latest").id == told["id"]
+        done = run("build", "--name", "reenact-test-cli")
+        assert done.stdout.strip() == told["id"] and "was there already" in done.stderr
+    finally:
+        docker.call("image", "rm", "--force", *told["tags"])
+    done = run("build", "--name", "Not A Name")
+    assert done.returncode == 2 and "Not A Name" in done.stderr and "Traceback" not in done.stderr
+    done = run("build", "--dockerfile")
+    assert done.returncode == 0 and (project / "predict.dockerfile").exists()
+    (project / "train.dockerfile").write_text("mine")
+    done = run("build", "--dockerfile")
+    assert "train.dockerfile is there already" in done.stderr and (project / "train.dockerfile").read_text() == "mine"
