@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pty
+import re
 import resource
 import select
 import shutil
@@ -257,7 +258,10 @@ def test_the_development_container(tmp_path: Path) -> None:
     files = project_files("my-project", "torch")
     found = json.loads(files[".devcontainer/devcontainer.json"])
     assert found["name"] == "my-project"
-    assert found["build"] == {"dockerfile": "../train.dockerfile", "context": ".."}
+    assert found["build"]["dockerfile"] == "../train.dockerfile" and found["build"]["context"] == ".."
+    assert set(found["build"]["args"]) == set(
+        re.findall(r"^ARG (\w+)$", files["train.dockerfile"].decode(), re.MULTILINE)
+    )
     assert found["remoteUser"] == "app"
     assert found["workspaceMount"].startswith("source=${localWorkspaceFolder},target=/workspaces/")
     assert found["workspaceMount"].split(",")[1] == "target=" + found["workspaceFolder"]

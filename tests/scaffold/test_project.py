@@ -88,7 +88,8 @@ def test_predict(project: Path) -> None:
         assert len(answer["labels"]) == 3 and set(answer["labels"]) <= {0, 1}
         assert all(abs(sum(row) - 1) < 1e-5 for row in answer["probabilities"])
         assert [max((0, 1), key=row.__getitem__) for row in answer["probabilities"]] == answer["labels"]
-    with serving(project, "--model", str(model)) as url:
+    argv = [sys.executable, "src/predict.py", "--port", "0", "--model", str(model.parent)]
+    with answering(argv, project, environment()) as url:
         assert ask(f"{url}/health") == (200, {"status": "ok"})
         assert ask(f"{url}/predict", json.dumps(REQUEST)) == (200, json.loads(named))
         for wrong in ("", "{", "[]", '{"points": [[1]]}', '{"points": [["a", 1]]}', '{"points": [[NaN, 1]]}'):
@@ -103,6 +104,21 @@ def test_a_wrong_request_is_told(project: Path, text: str) -> None:
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
 
 
+def test_as_the_image_starts_it(project: Path) -> None:
+    """As the entry point of predict.dockerfile: a module, with a folder as its model."""
+    recipe = (project / "predict.dockerfile").read_text()
+    entry, command = (
+        json.loads(text) for text in re.findall(r"^(?:ENTRYPOINT|CMD) (\[.*\])$", recipe, flags=re.MULTILINE)
+    )
+    assert entry[:2] == ["python", "-m"] and "PYTHONPATH=" in recipe and "COPY src" in recipe
+    (model,) = project.glob("outputs/*/*/model.*")
+    words = ["0" if word == "8000" else str(model.parent) if word == "/model" else word for word in command]
+    env = {**environment(), "PYTHONPATH": str(project / "src")}
+    with answering([sys.executable, *entry[1:], *words], project.parent, env) as url:
+        assert ask(f"{url}/health") == (200, {"status": "ok"})
+        assert ask(f"{url}/predict", json.dumps(REQUEST))[0] == 200
+
+
 def test_without_a_model(tmp_path: Path) -> None:
     reenact(tmp_path, "init", "--framework", "numpy")
     done = start([sys.executable, "src/predict.py"], tmp_path, code=1, input="{}")
@@ -110,13 +126,12 @@ def test_without_a_model(tmp_path: Path) -> None:
 
 
 @contextmanager
-def serving(project: Path, *words: str) -> Iterator[str]:
+def answering(argv: list[str], cwd: Path, env: dict[str, str]) -> Iterator[str]:
     """predict.py as a server on a free port; SIGTERM ends it with exit code 0."""
-    argv = [sys.executable, "src/predict.py", "--serve", "--port", "0", *words]
-    process = subprocess.Popen(argv, cwd=project, env=environment(), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(argv, cwd=cwd, env=env, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
-        yield process.stderr.readline().split()[-1]
+        yield process.stderr.readline().split()[-1].replace("0.0.0.0", "127.0.0.1")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     finally:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import knobs
+from ..environment.interpreter import find_python, probe_interpreter
 from ..errors import EXIT_USAGE, ReenactError
 from ..store.project import STORE, Store
 from .files import Framework, project_files
@@ -58,7 +60,7 @@ def create(folder: Path, name: str, framework: Framework) -> Created:
             raise ReenactError(
                 "not-a-folder", f"{above} {what}", valid="a folder, or a name that is free", exit_code=EXIT_USAGE
             )
-    files = project_files(name, framework)
+    files = project_files(name, framework, *_python())
     fresh = not folder.exists()
     planned = plan(folder, files)
     told = hints(folder, files, planned)
@@ -68,3 +70,12 @@ def create(folder: Path, name: str, framework: Framework) -> Created:
     if knobs.text(knobs.STORE) is None and not (folder / STORE).exists():
         Store(folder).create()
     return Created(folder, name, framework, fresh, list(planned.add), planned.left, told, git)
+
+
+def _python() -> list[str]:
+    """Minor version of the Python that programs run with here, where there is one."""
+    try:
+        about = probe_interpreter(find_python(os.environ), dict(os.environ))
+    except ReenactError:
+        return []
+    return [".".join(str(about["version"]).split(".")[:2])]

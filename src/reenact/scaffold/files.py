@@ -14,6 +14,7 @@ Framework = Literal["torch", "numpy"]
 FRAMEWORKS: dict[Framework, str] = {"torch": "PyTorch", "numpy": "NumPy"}
 """Each framework that a project can be written for, and how it calls itself."""
 
+_OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 _TEMPLATE = Path(__file__).with_name("template")
 _DOT = "dot-"
 """Stands for the dot of hidden names, which would have a meaning in the template itself (.gitignore)."""
@@ -24,17 +25,18 @@ class _Text(string.Template):
     delimiter = "@@"
 
 
-def project_files(name: str, framework: Framework) -> dict[str, bytes]:
+def project_files(name: str, framework: Framework, python: str = _OWN) -> dict[str, bytes]:
     """Path below the project (with slashes) -> content, in the order of the paths.
 
     Args:
         name: the project's, see `naming.checked_name`.
         framework: one of `FRAMEWORKS`.
+        python: minor version of the Python that the project runs with.
     """
     names = {
         "name": name,
         "framework": FRAMEWORKS[framework],
-        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "python": python,
     }
     files = {**_read("any"), **_read(framework)}
     found = {path: data if path.endswith(".py") else _filled(data, names) for path, data in files.items()}

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from ...engine.image import list_images
 from ...environment.gpus import gpus
+from ...environment.images.build import LABEL_LOCK
 from ...errors import ReenactError
 from ..row import Context, Row
-
-LABEL = "dev.reenact.lock"
-"""Images that reenact has made have it."""
 
 _PATIENCE_S = 60.0
 
@@ -23,7 +21,7 @@ def check(context: Context) -> Iterator[Row]:
         yield Row("gpu in container", "not checked", "no engine answers")
         return
     engine = context.engine.engine
-    images = list_images(engine, f"label={LABEL}")
+    images = list_images(engine, f"label={LABEL_LOCK}")
     if not images:
         fix = "reenact image build, then ask again"
         yield Row("gpu in container", "not checked", "there is no image that reenact has made to try it with", fix)

@@ -1,7 +1,7 @@
 """Says which class points belong to, by the model of the newest training or of --model.
 
 echo '{"points": [[0.5, 0.2]]}' | python src/predict.py
-python src/predict.py --serve --port 8000     # POST /predict, GET /health
+python src/predict.py --port 8000     # answers over HTTP: POST /predict, GET /health
 """
 
 import argparse
@@ -17,17 +17,18 @@ import numpy as np
 import model as models
 
 ROOT = Path(__file__).resolve().parent.parent
+CONTAINED = Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
+"""In a container, which is reached from outside at the ports that are published only."""
 LONGEST = 10_000_000
 """Bytes of a request that are read at most."""
 
 
-def newest():
-    """The model that was trained last."""
-    found = [path for folder in ("outputs", "multirun") for path in (ROOT / folder).rglob(models.FILE)]
+def newest(*folders):
+    """The model below some folders that was trained last."""
+    found = [path for folder in folders for path in folder.rglob(models.FILE)]
     if not found:
-        sys.exit(
-            f"there is no {models.FILE} below outputs/ or multirun/: train one (src/train.py), or name it (--model)"
-        )
+        where = " or ".join(map(str, folders))
+        sys.exit(f"error: there is no {models.FILE} below {where}: train one (src/train.py), or name it (--model)")
     return max(found, key=lambda path: path.stat().st_mtime_ns)
 
 
@@ -105,13 +106,15 @@ def serve(model, host, port):
 def main():
     parser = argparse.ArgumentParser(description="Say which class points belong to.")
     parser.add_argument("input", nargs="?", default="-", help='JSON file with {"points": [[x, y], …]}; - is stdin')
-    parser.add_argument("--model", type=Path, help="the model's file; that of the newest training if not given")
-    parser.add_argument("--serve", action="store_true", help="answer over HTTP")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 in a container")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen at; 0 takes a free one")
+    parser.add_argument("--model", type=Path, help="the model's file, or a folder with it; the newest if not given")
+    parser.add_argument("--port", type=int, help="answer over HTTP at this port; 0 takes a free one")
+    parser.add_argument("--host", default="0.0.0.0" if CONTAINED else "127.0.0.1", help="address to listen at")
     args = parser.parse_args()
-    model = models.load(args.model or newest())
-    if args.serve:
+    path = args.model or newest(ROOT / "outputs", ROOT / "multirun")
+    if not path.exists():
+        sys.exit(f"error: there is no {path}")
+    model = models.load(newest(path) if path.is_dir() else path)
+    if args.port is not None:
         serve(model, args.host, args.port)
         return
     text = sys.stdin.read() if args.input == "-" else Path(args.input).read_text(encoding="utf-8")
