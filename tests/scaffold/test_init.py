@@ -108,7 +108,9 @@ def test_an_existing_repository_stays_byte_for_byte(tmp_path: Path) -> None:
 
 def test_what_to_add_to_an_existing_pyproject_is_told(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "mine"\ndependencies = ["numpy==2.0.0"]\n')
-    (hint,) = told(tmp_path, "init")["hints"]
+    found = told(tmp_path, "init")
+    (hint,) = found["hints"]
+    assert found["name"] == "mine" and "mine-predict" in (tmp_path / "predict.dockerfile").read_text()
     assert hint.startswith("pyproject.toml") and "torch>=" in hint and "hydra-core" in hint and "numpy" not in hint
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..environment.images.dockerfiles import predict_dockerfile, train_dockerfile
+from ..environment.images.lockfile import image_name
 from .dataset import data_files
 
 Framework = Literal["torch", "numpy"]
@@ -42,7 +43,7 @@ def project_files(name: str, framework: Framework, python: str = _OWN) -> dict[s
     found = {path: data if path.endswith(".py") else _filled(data, names) for path, data in files.items()}
     found |= data_files()
     found["train.dockerfile"] = train_dockerfile().encode()
-    found["predict.dockerfile"] = predict_dockerfile(name).encode()
+    found["predict.dockerfile"] = predict_dockerfile(image_name(name)).encode()
     return dict(sorted(found.items()))
 
 

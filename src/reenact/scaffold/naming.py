@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 
 from ..errors import ReenactError
 
@@ -40,3 +41,15 @@ def default_name(folder: str) -> str:
     if not name:
         return "experiment"
     return f"my-{name}" if re.sub(r"[-_.]+", "-", name).lower() in _TAKEN else name
+
+
+def usual_name(folder: Path) -> str:
+    """What a project in that folder is called where nobody says: as its pyproject.toml does, else made of the folder's name."""
+    try:
+        text = (folder / "pyproject.toml").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    # Python 3.10 reads no TOML; the name of a project is one plain line.
+    table = re.search(r"^\[project\]\s*?$(.*?)(?=^\[|\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    named = re.search(r"""^name\s*=\s*["']([^"']*)["']""", table[1], flags=re.MULTILINE) if table else None
+    return default_name(named[1] if named else folder.name)
