@@ -92,9 +92,19 @@ def test_predict(project: Path) -> None:
     with answering(argv, project, environment()) as url:
         assert ask(f"{url}/health") == (200, {"status": "ok"})
         assert ask(f"{url}/predict", json.dumps(REQUEST)) == (200, json.loads(named))
-        for wrong in ("", "{", "[]", '{"points": [[1]]}', '{"points": [["a", 1]]}', '{"points": [[NaN, 1]]}'):
+        points = (
+            "[]",
+            "[[1]]",
+            '[["a", 1]]',
+            "[[NaN, 1]]",
+            "[[1e400, 1]]",
+            f"[[1{'0' * 400}, 1]]",
+            "[[1e30, 1]]",
+            "[" * 9999,
+        )
+        for wrong in ("", "{", "[]", *(f'{{"points": {text}}}' for text in points)):
             status, answer = ask(f"{url}/predict", wrong)
-            assert status == 400 and answer["error"], wrong
+            assert status == 400 and answer["error"], wrong[:60]
         assert ask(f"{url}/nowhere")[0] == 404
 
 
@@ -102,6 +112,12 @@ def test_predict(project: Path) -> None:
 def test_a_wrong_request_is_told(project: Path, text: str) -> None:
     done = start([sys.executable, "src/predict.py"], project, code=1, input=text)
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_not_there(project: Path) -> None:
+    for words in (["nowhere.json"], ["--model", "nowhere"]):
+        done = start([sys.executable, "src/predict.py", *words], project, code=1)
+        assert "nowhere" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_as_the_image_starts_it(project: Path) -> None:

@@ -12,6 +12,15 @@ from .lines import LABEL, Lines
 from .quantities import plain
 
 
+_STEPS = (
+    "reenact lock",
+    "uv venv .venv && uv pip sync --python .venv/bin/python pylock.toml",
+    ". .venv/bin/activate",
+    "reenact run src/train.py",
+    "reenact verify last",
+)
+
+
 def render_created(made: Created, out: Console) -> None:
     """Print what was added, what was left and why, and what to do next."""
     lines = Lines(out.width)
@@ -41,7 +50,7 @@ def render_created(made: Created, out: Console) -> None:
     if made.added:
         lines.heading("next")
         steps = [] if where == "." else [f"cd {shlex.quote(where)}"]
-        for step in (*steps, "reenact lock", "reenact run src/train.py", "reenact verify last"):
+        for step in (*steps, *_STEPS):
             lines.add(plain(step), indent=2)
         if "README.md" in made.added:
             lines.add(("README.md has the rest", LABEL))

@@ -19,6 +19,8 @@ import model as models
 ROOT = Path(__file__).resolve().parent.parent
 CONTAINED = Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
 """In a container, which is reached from outside at the ports that are published only."""
+FARTHEST = 1e6
+"""Coordinates beyond are no points of this data, and far enough they would overflow."""
 LONGEST = 10_000_000
 """Bytes of a request that are read at most."""
 
@@ -41,10 +43,10 @@ def predict(model, request):
     points = request.get("points") if isinstance(request, dict) else None
     try:
         points = np.array(points, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         points = np.zeros(0)
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise ValueError('expected {"points": [[x, y], …]} with numbers')
+    if points.ndim != 2 or points.shape[1] != 2 or not (np.abs(points) <= FARTHEST).all():
+        raise ValueError(f'expected {{"points": [[x, y], …]}} with numbers from -{FARTHEST:g} to {FARTHEST:g}')
     likely = models.probabilities(model, points)
     return {"labels": likely.argmax(axis=1).tolist(), "probabilities": likely.tolist()}
 
@@ -75,7 +77,7 @@ def handler(model):
                 return
             try:
                 self.answer(200, predict(model, json.loads(self.rfile.read(length))))
-            except ValueError as problem:
+            except (ValueError, RecursionError) as problem:
                 self.answer(400, {"error": str(problem)})
 
         def answer(self, status, content):
@@ -117,10 +119,10 @@ def main():
     if args.port is not None:
         serve(model, args.host, args.port)
         return
-    text = sys.stdin.read() if args.input == "-" else Path(args.input).read_text(encoding="utf-8")
     try:
+        text = sys.stdin.read() if args.input == "-" else Path(args.input).read_text(encoding="utf-8")
         answer = predict(model, json.loads(text))
-    except ValueError as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         sys.exit(f"error: {problem}")
     print(json.dumps(answer))
 
