@@ -11,7 +11,6 @@ from ..scaffold.create import Created
 from .lines import LABEL, Lines
 from .quantities import plain
 
-
 _STEPS = (
     "reenact lock",
     "uv venv .venv && uv pip sync --python .venv/bin/python pylock.toml",
