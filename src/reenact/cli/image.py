@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import imagestore
 from .opened import say
 
 if TYPE_CHECKING:
@@ -109,3 +110,15 @@ def _write_dockerfiles(root: Path, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps({"written": written}) + "\n")
     return 0
+
+
+for _verb in (
+    imagestore.ls,
+    imagestore.pull,
+    imagestore.push,
+    imagestore.save,
+    imagestore.load,
+    imagestore.rm,
+    imagestore.shell,
+):
+    command.add_command(_verb)
