@@ -11,7 +11,7 @@ import pytest
 from reenact.engine.cli import Engine
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
-from endtoend import last_json, manifest, reenact  # noqa: E402
+from endtoend import last_json, manifest, reenact
 
 NAME = "reenact-test-whole"
 

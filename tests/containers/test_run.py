@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import torch
 
 from reenact.engine.cli import Engine
 from reenact.engine.image import Image
+from reenact.environment.images.layers import Entry, write_archive, write_layer
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
 from endtoend import COMMAND, environment, last_json, manifest, reenact, run_folder
@@ -300,6 +302,36 @@ def test_a_detached_run_is_stopped(detached: tuple[Path, str], docker: Engine, k
     assert containers(docker, run) == [] and _running(project) == []
 
 
+def test_a_shell_in_the_container(docker: Engine, base_image: Image, project: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(project)
+        words = [*COMMAND, "run", "--image", base_image.name, "--interactive", "--entrypoint", "sh"]
+        os.execve(words[0], words, environment())
+    seen, waiting = b"", [(b"# ", b"echo got-$((40+2)); pwd; ls\n"), (b"got-42", b"test -t 0 && exit 3\n")]
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                seen += os.read(terminal, 4096)
+            except OSError:
+                break
+        if waiting and waiting[0][0] in seen:
+            os.write(terminal, waiting.pop(0)[1])
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 3, seen
+    assert b"words.txt" in seen
+
+
+def test_what_is_piped_in_comes_through(docker: Engine, base_image: Image, project: Path) -> None:
+    (project / "train.py").write_text("print(input() * 2)\n")
+    words = ("run", "--quiet", "--image", base_image.name)
+    done = reenact(*words, "-i", "train.py", cwd=project, stdin="abc\n", timeout=120)
+    assert (done.returncode, done.stdout) == (0, "abcabc\n")
+    done = reenact(*words, "train.py", cwd=project, stdin="abc\n", timeout=120)
+    assert done.returncode == 1 and "EOFError" in done.stderr
+
+
 def test_ctrl_c_reaches_the_program_in_the_container(docker: Engine, base_image: Image, project: Path) -> None:
     (project / "train.py").write_text(
         "import sys, time\nprint(sys.stdout.isatty(), flush=True)\n"
@@ -361,6 +393,19 @@ def test_a_port_in_use(docker: Engine, base_image: Image, project: Path) -> None
         words = ("--image", base_image.name, "--port", f"{port}:{port}", "train.py")
         done = reenact("run", *words, cwd=project, timeout=180)
     assert done.returncode == 2 and f"port {port} cannot be used" in done.stderr
+
+
+def test_an_image_for_another_machine(docker: Engine, base_image: Image, project: Path) -> None:
+    name, other = "reenact-test-run/tother:1", "arm64" if docker.architecture == "amd64" else "amd64"
+    with tempfile.TemporaryDirectory() as folder:
+        layer = write_layer(Path(folder, "layer.tar"), {"hello": Entry(b"x")})
+        docker.feed("load", write=lambda out: write_archive(out, [layer], {"Cmd": ["/hello"]}, other, [name]))
+    try:
+        done = reenact("run", "--image", name, "train.py", cwd=project)
+        assert done.returncode == 2 and f"linux/{other}" in done.stderr, done.stderr
+        assert not (project / ".reenact" / "runs").exists() or not list((project / ".reenact" / "runs").iterdir())
+    finally:
+        docker.call("rmi", "--force", name, check=False)
 
 
 def test_no_engine_and_no_image(base_image: Image, project: Path) -> None:

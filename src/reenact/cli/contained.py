@@ -103,7 +103,7 @@ class Wanted:
             ReenactError: an option does not make sense, there is no such image, or the engine cannot be used.
         """
         from ..engine.find import find_engine
-        from ..engine.image import need_image
+        from ..engine.image import check_platform, need_image
         from ..environment.images.project import build_record, project_image
         from ..execute.containers import Container
         from ..replay.contained import container_env
@@ -127,6 +127,7 @@ class Wanted:
                 exit_code=4,
             )
         image = project_image(engine, root) if self.image == PROJECT else need_image(engine, self.image)
+        check_platform(engine, image)
         network = flags["network"]
         if network is None and not engine.has_bridge:
             say(f"{engine.kind} has no bridge network: the container uses the host's (--network host)")

@@ -202,6 +202,12 @@ class Engine:
         return str(found) if found else None
 
     @functools.cached_property
+    def architecture(self) -> str:
+        """What its containers execute, as Go spells it (``amd64``); empty where it does not tell."""
+        found = self.about.get("Architecture") or (self.about.get("host") or {}).get("arch") or ""
+        return {"x86_64": "amd64", "aarch64": "arm64"}.get(found, str(found))
+
+    @functools.cached_property
     def has_bridge(self) -> bool:
         """There is the network that containers are put on where none is named."""
         if self.kind == "podman":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,6 +96,30 @@ def need_image(engine: Engine, name: str) -> Image:
             exit_code=EXIT_USAGE,
         )
     return image
+
+
+def check_platform(engine: Engine, image: Image) -> None:
+    """Refuse an image whose programs this machine cannot execute.
+
+    Raises:
+        ReenactError: ``wrong-platform`` (exit code 2).
+    """
+    here = engine.architecture
+    if not here or not image.architecture or image.architecture == here or _emulates(image.architecture):
+        return
+    raise ReenactError(
+        "wrong-platform",
+        f"{image.name} is made for {image.os}/{image.architecture}, and {engine.kind} executes linux/{here} here",
+        fix="take an image for this machine, or build it here: reenact image build",
+        exit_code=EXIT_USAGE,
+    )
+
+
+def _emulates(architecture: str) -> bool:
+    """The kernel hands programs of another machine to an emulator; Docker Desktop always does."""
+    names = {"amd64": "x86_64", "arm64": "aarch64", "386": "i386"}
+    emulator = f"/proc/sys/fs/binfmt_misc/qemu-{names.get(architecture, architecture)}"
+    return sys.platform == "darwin" or os.path.exists(emulator)
 
 
 def list_images(engine: Engine, *filters: str) -> list[Image]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..engine.find import find_engine
+from ..engine.image import check_platform
 from ..environment.compare import EnvChange, compare
 from ..environment.contained import describe, gpus_inside
 from ..environment.images.lockfile import lock_digest
@@ -182,6 +183,7 @@ def restore_container(store: Store, baseline: Manifest, say: Callable[[str], Non
         store.blobs.path(locks[0]).read_bytes() if locks else None,
         say,
     )
+    check_platform(engine, found.image)
     network = recorded["network"]
     return Container(
         engine=engine,
