@@ -74,6 +74,7 @@ def diff_manifests(a: dict[str, Any], b: dict[str, Any], read_blob: Callable[[st
         *_seeds(a, b),
         *_inputs(a, b),
         *_mapping("setting", _settings(a), _settings(b)),
+        *_container(a, b),
         *_environment(a, b),
         *_entropy(a, b),
         *_git(a, b),
@@ -96,6 +97,17 @@ def _mapping(kind: str, a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change
 
 def _settings(manifest: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in (manifest.get("settings") or {}).items() if name != "skip"}
+
+
+def _container(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change]:
+    """Images that have other layers, whatever they are called, and what the containers might use."""
+    one, other = (side.get("container") or {} for side in (a, b))
+    layers = [(side.get("image") or {}).get("diff_ids") for side in (one, other)]
+    if layers[0] != layers[1]:
+        names = [f"{side['name']} ({side['image']['id'][7:19]})" if side else None for side in (one, other)]
+        yield Change("setting", "image", names[0], names[1])
+    limits = [{f"container {key}": side.get(key) for key in ("gpus", "cpus", "memory")} for side in (one, other)]
+    yield from _mapping("setting", *limits)
 
 
 def _params(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change]:

@@ -211,7 +211,12 @@ def compare_container(
 ) -> list[EnvChange]:
     """What differs between the recorded environment and that of the container now."""
     recorded = msgspec.to_builtins(baseline.environment)
-    inside = describe_container(store, container, recorded["python"])
+    try:
+        inside = describe_container(store, container, recorded["python"])
+    except ReenactError as error:
+        if error.slug != "no-python" or recorded["distributions"]:
+            raise
+        return []  # an image without Python, known by its layers alone
     env = replay_container_env(baseline.command.env)
     current = snapshot(
         recorded["python"],

@@ -53,6 +53,7 @@ def render_show(
     _files(lines, "inputs", manifest.get("inputs") or [], most)
     _files(lines, "outputs", manifest.get("outputs") or [], most)
     _code(lines, manifest.get("code") or {}, most)
+    _container(lines, manifest.get("container") or {})
     _environment(lines, manifest.get("environment") or {}, most)
     _entropy(lines, manifest.get("entropy") or {}, most)
     _trace(lines, manifest, most)
@@ -193,6 +194,38 @@ def _code(lines: Lines, code: Mapping[str, Any], most: int | None) -> None:
         branch = f" on {plain(git['branch'])}" if git.get("branch") else ""
         dirty = ", with uncommitted changes (code.patch)" if git.get("dirty") else ""
         lines.field("git", f"{plain(git.get('commit') or 'no commit')[:12]}{branch}{dirty}", indent=2, label_width=9)
+
+
+def _container(lines: Lines, container: Mapping[str, Any]) -> None:
+    if not container:
+        return
+    lines.heading("container")
+
+    def field(label: str, *parts: Any) -> None:
+        text = ", ".join(plain(part) for part in parts if part)
+        if text:
+            lines.field(label, text, indent=2, label_width=9)
+
+    image, build = container["image"], container.get("build") or {}
+    field(
+        "image",
+        container["name"],
+        image["id"][7:19],
+        f"by {container['engine']} {container['engine_version'] or ''}".rstrip(),
+    )
+    field(
+        "made of",
+        f"the lock {build['lock'][7:19]}" if build.get("lock") else "",
+        f"on {build['base']}" if build.get("base") else "",
+    )
+    for mount in container["mounts"]:
+        field("mount", f"{mount['source']} at {mount['target']}{', read-only' if mount['readonly'] else ''}")
+    limits = [
+        f"{key} {container[key]}"
+        for key in ("gpus", "cpus", "memory", "shm_size", "network", "user")
+        if container.get(key)
+    ]
+    field("settings", *limits, *(f"port {port}" for port in container["ports"]))
 
 
 def _environment(lines: Lines, environment: Mapping[str, Any], most: int | None) -> None:
