@@ -252,6 +252,26 @@ def test_outputs_are_copied_from_the_record(run, project: Path) -> None:
     assert (project / "again" / "b").read_text() == "2"
 
 
+def test_a_program_that_is_no_python(run, project: Path) -> None:
+    (project / "make.sh").write_text("sort words.txt > sorted.txt; echo made\n")
+    found = run(project, "--", "sh", "make.sh")
+    assert [one["path"] for one in found["outputs"]] == ["sorted.txt"]
+    assert verified(project)["differences"] == []
+
+
+def test_a_sweep_and_one_trial_of_it(run, project: Path) -> None:
+    (project / "train.py").write_text(
+        "import hydra, random\n\n"
+        "@hydra.main(version_base=None)\ndef main(cfg):\n"
+        "    open(f'{cfg.a}.txt', 'w').write(str(random.random()))\n    return cfg.a\n\nmain()\n"
+    )
+    found = run(project, *TORCH, "train.py", "-m", "+a=1,2")
+    assert [trial["returned"] for trial in found["trials"]] == [1, 2]
+    verified(project)
+    done = reenact("verify", f"{found['run']}.1", "--json", cwd=project, timeout=180)
+    assert (done.returncode, last_json(done.stdout)["verdict"]) == (0, "identical"), done.stderr
+
+
 SLOW = """\
 import os, signal, sys, time
 print("begun", flush=True)

@@ -212,7 +212,9 @@ def compare_container(
     """What differs between the recorded environment and that of the container now."""
     recorded = msgspec.to_builtins(baseline.environment)
     try:
-        inside = describe_container(store, container, recorded["python"])
+        # Of a program that was no Python, the image's own Python was asked.
+        told = recorded["python"] if recorded["python"].get("executable") else None
+        inside = describe_container(store, container, told)
     except ReenactError as error:
         if error.slug != "no-python" or recorded["distributions"]:
             raise
