@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from reenact import knobs
 from reenact.engine.cli import Engine
 
 NAME = "reenact-test-init"
@@ -36,20 +37,26 @@ print("".join(said))
 """
 
 
-def reenact(cwd: Path, *words: str) -> None:
+def reenact(cwd: Path, *words: str, engine: str = "docker") -> None:
     env = {**os.environ, "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]}
+    env[knobs.ENGINE] = engine
     done = subprocess.run([sys.executable, "-m", "reenact", *words], cwd=cwd, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
-def project(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def project(docker: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A new project, locked and trained once, with its training image."""
     folder = tmp_path_factory.mktemp("init") / NAME
     reenact(folder.parent, "init", NAME, "--framework", "numpy")
     reenact(folder, "lock")
     reenact(folder, "run", "src/train.py", "training=quick")
-    reenact(folder, "image", "build", "--base", "host")
+    try:
+        # Keeps no stages as images, which other builds on this engine may clear away.
+        builder = request.getfixturevalue("buildkit").program
+    except pytest.skip.Exception:
+        builder = docker.program
+    reenact(folder, "image", "build", "--base", "host", engine=builder)
     yield folder
     tags = docker.call("images", "--format", "{{.Repository}}:{{.Tag}}", NAME).stdout.split()
     docker.call("image", "rm", "--force", *tags, check=False)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from made import COMMAND, environment, reenact, snapshot, start, told
+from initmaker import COMMAND, environment, reenact, snapshot, start, told
 
 from reenact.scaffold.dataset import spirals
 from reenact.scaffold.files import FRAMEWORKS, project_files
