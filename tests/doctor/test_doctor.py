@@ -16,6 +16,7 @@ import pytest
 
 from reenact.doctor.checks import compiled, logout
 from reenact.doctor.checks.logout import kill_user_processes
+from reenact.doctor.checks.namespaces import what_allows_them
 from reenact.doctor.examine import CHECKS, examine
 from reenact.doctor.row import Context
 
@@ -257,6 +258,22 @@ def test_linger_is_asked_for_where_it_is_needed(
     assert row.status == "not checked"
 
 
+@pytest.mark.parametrize(
+    ("settings", "fix"),
+    [
+        ({"kernel/apparmor_restrict_unprivileged_userns": "1"}, "kernel.apparmor_restrict_unprivileged_userns=0"),
+        ({"kernel/unprivileged_userns_clone": "0"}, "kernel.unprivileged_userns_clone=1"),
+        ({"kernel/unprivileged_userns_clone": "1", "user/max_user_namespaces": "0"}, "user.max_user_namespaces=10000"),
+        ({}, "--cap-add SYS_ADMIN"),
+    ],
+)
+def test_what_forbids_namespaces_is_named(tmp_path: Path, settings: dict[str, str], fix: str) -> None:
+    for name, value in settings.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(value + "\n")
+    assert fix in what_allows_them(tmp_path)
+
+
 def test_compiled_parts_that_are_not_there(tmp_path: Path) -> None:
     """A copy of the package without them, as where there was no compiler."""
     package = Path(compiled.reenact.__file__).parent
@@ -288,3 +305,59 @@ def test_a_small_disk(env: dict[str, str], tmp_path: Path) -> None:
     assert done.returncode == 4, done.stderr
     rows = [row for row in json.loads(done.stdout) if row["check"] == "disk"]
     assert rows[0]["status"] == "missing" and str(small) in rows[0]["seen"] and "reenact gc" in rows[0]["fix"]
+
+
+SMI = """case "$*" in
+    *--query-gpu*) echo "NVIDIA Test, GPU-1, 555.42, 1024, 9.0";;
+    *) exit 9;;
+esac
+"""
+"""Answers as the driver's own program does."""
+
+
+def docker(env: dict[str, str], images: str, run: str) -> None:
+    """An engine that has these images, and runs that in a container."""
+    told = '[{"Id": "sha256:1", "Config": {}}]'
+    cases = f"""case "$1 $2" in
+        "info "*) echo "{{}}";; "--version "*) echo Docker version 28.2.2;; "buildx version") ;; "network ls") echo bridge;;
+        "images "*) {images};; "image inspect") echo '{told}';; "run "*) {run};; *) exit 1;;
+    esac
+    """
+    program(env, "docker", cases)
+
+
+def test_a_gpu(env: dict[str, str], tmp_path: Path) -> None:
+    program(env, "nvidia-smi", SMI)
+    rows = doctor(env, tmp_path)
+    assert rows["gpu"][0]["status"] == "ok" and "NVIDIA Test, driver 555.42" in rows["gpu"][0]["seen"]
+    assert rows["gpu in container"][0]["status"] == "not checked"
+
+
+def test_a_driver_that_does_not_answer(env: dict[str, str], tmp_path: Path) -> None:
+    program(env, "nvidia-smi", "echo 'NVIDIA-SMI has failed: Driver/library version mismatch'; exit 18\n")
+    (row,) = doctor(env, tmp_path)["gpu"]
+    assert row["status"] == "warning" and "version mismatch" in row["seen"]
+
+
+@pytest.mark.parametrize(
+    ("images", "run", "status", "seen"),
+    [
+        ("true", "exit 1", "not checked", "no image"),
+        ("echo sha256:1", "echo GPU 0: NVIDIA Test", "ok", "GPU 0"),
+        (
+            "echo sha256:1",
+            "echo 'could not select device driver \"\" with capabilities: [[gpu]]' >&2; exit 125",
+            "warning",
+            "GPU",
+        ),
+    ],
+    ids=["no image", "given", "no toolkit"],
+)
+def test_a_gpu_in_a_container(
+    env: dict[str, str], tmp_path: Path, images: str, run: str, status: str, seen: str
+) -> None:
+    program(env, "nvidia-smi", SMI)
+    docker(env, images, run)
+    (row,) = doctor(env, tmp_path)["gpu in container"]
+    assert row["status"] == status and seen in row["seen"]
+    assert ("nvidia-ctk" in row["fix"]) == (status == "warning")

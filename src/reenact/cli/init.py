@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.command(name="init", short_help="Write an experiment repository that works, or what is missing of one.")
 @click.argument("folder", metavar="[DIR]", default=".")
 @click.option("--name", metavar="NAME", help="Name of the project; that of its pyproject.toml or folder if not given.")
-@click.option("--framework", type=click.Choice(["torch", "numpy"]), help="What the model is written with; torch.")
+@click.option(
+    "--framework", type=click.Choice(["torch", "numpy"]), help="What the model is written with; torch if not given."
+)
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Ask nothing, and print one JSON object.")
 def command(folder: str, name: str | None, framework: str | None, yes: bool, as_json: bool) -> int:
@@ -30,6 +32,7 @@ def command(folder: str, name: str | None, framework: str | None, yes: bool, as_
     from ..report.console import console, is_terminal
     from ..report.created import render_created
     from ..scaffold.create import create
+    from ..scaffold.files import FRAMEWORKS, usual_framework
     from ..scaffold.naming import checked_name, usual_name
 
     target = Path(os.path.abspath(folder))
@@ -38,9 +41,10 @@ def command(folder: str, name: str | None, framework: str | None, yes: bool, as_
     if not (yes or as_json) and is_terminal(sys.stdin) and is_terminal(sys.stdout):
         name = name or click.prompt("Name of the project", default=usual_name(target), err=True)
         framework = framework or click.prompt(
-            "Framework", type=click.Choice(["torch", "numpy"]), default="torch", err=True
+            "Framework", type=click.Choice(list(FRAMEWORKS)), default=usual_framework(target), err=True
         )
-    made = create(target, name or usual_name(target), cast("Framework", framework or "torch"))
+    chosen = cast("Framework", framework or usual_framework(target))
+    made = create(target, name or usual_name(target), chosen)
     if as_json:
         sys.stdout.write(json.dumps(_data(made)) + "\n")
     else:

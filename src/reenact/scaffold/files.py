@@ -47,6 +47,15 @@ def project_files(name: str, framework: Framework, python: str = _OWN) -> dict[s
     return dict(sorted(found.items()))
 
 
+def usual_framework(folder: Path) -> Framework:
+    """What a project in that folder is written for where nobody says: as `init` has written it before, else PyTorch."""
+    try:
+        there = (folder / "src" / "model.py").read_bytes()
+    except OSError:
+        return "torch"
+    return next((one for one in FRAMEWORKS if _read(one)["src/model.py"] == there), "torch")
+
+
 def _read(part: str) -> dict[str, bytes]:
     """The files of a part of the template; those that Python compiled when it was installed are not its own."""
     root = _TEMPLATE / part

@@ -91,7 +91,12 @@ def _place(source: Path, target: Path) -> None:
             raise
     # No hard links on this file system.
     with open(target, "xb") as file:
-        file.write(source.read_bytes())
+        try:
+            file.write(source.read_bytes())
+            file.flush()
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
 
 
 def _umask() -> int:

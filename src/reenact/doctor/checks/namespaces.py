@@ -29,10 +29,11 @@ def check(context: Context) -> Iterator[Row]:
         how = {"mount": "as root", "user": "through a user namespace"}[kind]
         yield Row("namespaces", "ok", f"mount namespaces can be made, {how}")
         return
-    yield Row("namespaces", "warning", _WITHOUT, _fix())
+    yield Row("namespaces", "warning", _WITHOUT, what_allows_them())
 
 
-def _fix(root: Path = Path("/proc/sys")) -> str:
+def what_allows_them(root: Path = Path("/proc/sys")) -> str:
+    """The command that changes the kernel's setting that forbids them; ``root`` holds the settings."""
     for name, forbids in _SWITCHES.items():
         try:
             value = (root / name).read_text().strip()

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from made import environment, reenact, start, told
+from initmaker import environment, reenact, start, told
 
 from reenact.environment.uv import find_uv, uv_settings
 from reenact.scaffold.files import FRAMEWORKS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -12,11 +13,12 @@ import select
 import shutil
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 import yaml
-from made import COMMAND, environment, reenact, snapshot, start, told
+from initmaker import COMMAND, environment, reenact, snapshot, start, told
 
 from reenact.scaffold.dataset import spirals
 from reenact.scaffold.files import FRAMEWORKS, project_files
@@ -64,12 +66,14 @@ def test_again_nothing_changes(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
-def test_what_is_missing_comes_back(tmp_path: Path) -> None:
-    reenact(tmp_path, "init")
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_what_is_missing_comes_back(tmp_path: Path, framework: str) -> None:
+    reenact(tmp_path, "init", "--framework", framework)
     shutil.rmtree(tmp_path / "tests")
     (tmp_path / "src" / "predict.py").unlink()
     (tmp_path / "README.md").write_text("mine\n")
     found = told(tmp_path, "init")
+    assert found["framework"] == framework
     assert set(found["added"]) == {"src/predict.py", *(path for path in WANTED if path.startswith("tests/"))}
     assert (tmp_path / "README.md").read_text() == "mine\n"
 
@@ -230,22 +234,34 @@ def test_enter_takes_the_defaults_and_yes_asks_nothing(tmp_path: Path) -> None:
         assert f'name = "{name}"' in text and "torch>=" in text
 
 
-def _talk(cwd: Path, options: list[str], answers: bytes) -> bytes:
+@pytest.mark.parametrize("key", [b"\x03", b"\x04", b"mine\n\x03"], ids=["ctrl-c", "ctrl-d", "ctrl-c later"])
+def test_who_changes_their_mind(tmp_path: Path, key: bytes) -> None:
+    said = _talk(tmp_path, [], key, code=None)
+    assert b"Traceback" not in said and os.listdir(tmp_path) == []
+
+
+def _talk(cwd: Path, options: list[str], answers: bytes, code: int | None = 0) -> bytes:
     """What `reenact init` writes on a terminal where that is typed."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, "init", *options], cwd=cwd, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs
+        [*COMMAND, "init", *options],
+        **{"cwd": cwd, "env": environment(), "stdin": theirs, "stdout": theirs, "stderr": theirs},
+        preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
     )
     os.close(theirs)
-    os.write(ours, answers)
     said = b""
     try:
+        # Keys that the terminal itself looks at are for whoever asks by then.
+        while answers and b"[" not in said:
+            said += os.read(ours, 4096)
+        os.write(ours, answers)
         while select.select([ours], [], [], 60)[0] and (data := os.read(ours, 4096)):
             said += data
     except OSError:
         pass  # the terminal's other end is closed
     os.close(ours)
-    assert process.wait(60) == 0, said
+    ended = process.wait(60)
+    assert ended == code if code is not None else ended != 0, said
     return said
 
 
