@@ -18,7 +18,7 @@ from .collect import Collected, Collector
 from .entropy import summarise_entropy
 from .hydra import configs, notices
 from .ids import iso_time
-from .journal import process_order, read_journals
+from .journal import job_of, process_order, read_journals
 from .leftovers import remove_all, sealed_leftovers
 from .params import gather
 from .params.base import Context
@@ -242,7 +242,8 @@ def _traces(folder: Path, journals: Journals, gaps: list[Gap]) -> tuple[list[Tra
         traces.append(summary.trace)
         if rank_of(process) == 0:
             metrics = {**summary.metrics, **metrics}
-    paths = sorted((folder / layout.METRICS).glob("*.jsonl"), key=lambda path: process_order(path.stem))
+    paths = [path for path in (folder / layout.METRICS).glob("*.jsonl") if job_of(path.stem) is None]
+    paths.sort(key=lambda path: process_order(path.stem))
     return traces, {**metrics, **read_metrics(paths)}
 
 

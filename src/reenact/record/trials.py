@@ -40,7 +40,7 @@ from .schema import (
     load_start,
     write_struct,
 )
-from .traces import summarise
+from .traces import read_metrics, summarise
 
 Journals = Mapping[str, list[dict[str, Any]]]
 
@@ -288,7 +288,7 @@ def _traces(folder: Path, jobs: Journals) -> tuple[list[Trace], dict[str, Metric
         traces.append(summary.trace)
         if "." not in process:
             metrics = {**summary.metrics, **metrics}
-    return traces, metrics
+    return traces, {**metrics, **read_metrics([folder / layout.METRICS / f"{process}.jsonl" for process in jobs])}
 
 
 def _span(jobs: Journals, at_last: str | None) -> tuple[str | None, str | None, float | None]:
@@ -313,7 +313,7 @@ def _moment(text: Any) -> datetime:
 
 
 def _fill(folder: Path, sweep: Path, start: Start, journals: Journals, trial: Trial) -> None:
-    """What is beside the manifest: start.json and what describes the environment; journals and traces of this job."""
+    """What is beside the manifest: start.json and what describes the environment; journals, traces and metrics of this job."""
     write_struct(folder / layout.START, msgspec.structs.replace(start, run=str(trial.run), resumes=None))
     for name in _SHARED:
         _link(sweep / name, folder / name)
@@ -322,6 +322,7 @@ def _fill(folder: Path, sweep: Path, start: Start, journals: Journals, trial: Tr
         if job_of(process) is not None:
             for suffix in (TRACE_SUFFIX, NAMES_SUFFIX):
                 _link(sweep / layout.TRACE / (process + suffix), folder / layout.TRACE / (process + suffix))
+            _link(sweep / layout.METRICS / f"{process}.jsonl", folder / layout.METRICS / f"{process}.jsonl")
 
 
 def _link(source: Path, target: Path) -> None:
