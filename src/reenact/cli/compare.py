@@ -100,10 +100,10 @@ def _curves(store: Store, rows: list[RunRow], name: str, points: int) -> list[Cu
     from ..report.curves import Curve
 
     found = []
-    for mark, row in zip(run_marks(len(rows)), rows):
+    for place, (mark, row) in enumerate(zip(run_marks(len(rows)), rows)):
         series = _series(store, row.id, name)
         if series is not None and len(series):
-            found.append(Curve(mark, downsample(series, points), row.name or row.id, series))
+            found.append(Curve(mark, downsample(series, points), row.name or row.id, series, place))
     return found
 
 

@@ -33,14 +33,15 @@ _STEPS = "_.-=*#"
 
 @dataclass(frozen=True)
 class Curve:
-    """One run's values of a metric. ``mark`` is the letter or number that stands for the run; ``whole`` is the series before it
-    was made smaller.
+    """One run's values of a metric. ``mark`` is the letter or number that stands for the run, ``place`` the run's place among
+    all, which gives it its colour; ``whole`` is the series before it was made smaller.
     """
 
     mark: str
     series: Series
     label: str = ""
     whole: Series | None = None
+    place: int = 0
 
     @property
     def odd(self) -> int:
@@ -86,8 +87,8 @@ def chart(
     margin = max(map(cell_len, shown.values()))
     columns = max(10, width - margin - 2)
     draw = _Braille(columns, height) if color and not ascii_only else _Letters(columns, height)
-    for index, curve in enumerate(curves):
-        draw.curve(curve, values, steps, COLORS[index % len(COLORS)])
+    for curve in curves:
+        draw.curve(curve, values, steps, color_of(curve))
     at_row = {round((1 - (values.place(tick) or 0.0)) * (height - 1)): text for tick, text in shown.items()}
     bar, joint, corner, flat, cross = ("|", "+", "+", "-", "+") if ascii_only else ("│", "┤", "└", "─", "┬")
     for row in range(height):
@@ -219,14 +220,23 @@ def sparkline(series: Series, width: int = 12, ascii_only: bool = False) -> str:
 
 
 def legend(curves: Sequence[Curve], width: int, color: bool = True) -> Text:
-    """Which mark and colour is which run."""
-    found = Text("  ")
-    for index, curve in enumerate(curves):
-        last = curve.series.values[-1] if len(curve.series) else None
-        text = f"{curve.mark} {shorten(plain(curve.label), 32)}"
-        found.append("━ " if color else "", style=COLORS[index % len(COLORS)])
-        found.append(text, style=COLORS[index % len(COLORS)] if color else "")
-        found.append(f" {number(last)}" if last is not None else "", style=LABEL)
-        found.append("   ")
-    found.rstrip()
-    return found
+    """Which mark and colour is which run, in as many lines as the width needs."""
+    lines = [Text("  ")]
+    for curve in curves:
+        style = color_of(curve) if color else ""
+        entry = Text("━ " if color else "", style=style)
+        entry.append(f"{curve.mark} {shorten(plain(curve.label), 32)}", style=style)
+        if len(curve.series):
+            entry.append(f" {number(curve.series.values[-1])}", style=LABEL)
+        taken = cell_len(lines[-1].plain)
+        if taken > 2 and taken + 3 + cell_len(entry.plain) > width:
+            lines.append(Text("  "))
+        elif taken > 2:
+            lines[-1].append("   ")
+        lines[-1].append_text(entry)
+    return Text("\n").join(lines)
+
+
+def color_of(curve: Curve) -> str:
+    """The colour of a run in a terminal."""
+    return COLORS[curve.place % len(COLORS)]

@@ -57,9 +57,8 @@ hide();
 """
 
 
-def page(panels: Sequence[Panel], runs: Sequence[str], *, log: bool = False) -> str:
+def page(panels: Sequence[Panel], *, log: bool = False) -> str:
     """The page; arguments as for `svg.svg`."""
-    order = {mark: index for index, mark in enumerate(runs)}
     top, told = 0, []
     for _, curves in panels:
         found = scales(curves, log)
@@ -67,7 +66,7 @@ def page(panels: Sequence[Panel], runs: Sequence[str], *, log: bool = False) -> 
             {
                 **{"top": top, "height": panel_height(curves)},
                 **{"low": found[0].low if found else None, "high": found[0].high if found else None},
-                "curves": [_curve(curve, color_of(order[curve.mark])) for curve in curves],
+                "curves": [_curve(curve, color_of(curve.place)) for curve in curves],
             }
         )
         top += panel_height(curves)
@@ -81,7 +80,7 @@ def page(panels: Sequence[Panel], runs: Sequence[str], *, log: bool = False) -> 
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>reenact compare</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{_STYLE}</style></head><body>\n'
-        f'{svg(panels, runs, log=log)}<div id="tip"></div>\n'
+        f'{svg(panels, log=log)}<div id="tip"></div>\n'
         f'<script type="application/json" id="data">{text}</script>\n<script>{_SCRIPT}</script>\n</body></html>\n'
     )
 

@@ -33,24 +33,18 @@ def check_target(name: str) -> Path:
 
 def write_plot(target: Path, panels: Sequence[Panel], *, log: bool = False) -> None:
     """Writes the panels, one below the other. Raises ReenactError ``not-written``."""
-    runs = _marks(panels)
     try:
         if target.suffix.lower() == ".png":
-            _png(target, panels, runs, log)
+            _png(target, panels, log)
             return
-        text = svg(panels, runs, log=log)
+        text = svg(panels, log=log)
         if target.suffix.lower() == ".html":
             from .plotpage import page
 
-            text = page(panels, runs, log=log)
+            text = page(panels, log=log)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ReenactError("not-written", f"cannot write {os.fspath(target)}: {error.strerror}") from error
-
-
-def _marks(panels: Sequence[Panel]) -> list[str]:
-    marks = {curve.mark for _, curves in panels for curve in curves}
-    return sorted(marks, key=lambda mark: (len(mark), mark.islower(), mark))
 
 
 def _matplotlib() -> None:
@@ -66,14 +60,13 @@ def _matplotlib() -> None:
         ) from error
 
 
-def _png(target: Path, panels: Sequence[Panel], runs: Sequence[str], log: bool) -> None:
+def _png(target: Path, panels: Sequence[Panel], log: bool) -> None:
     _matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     from .quantities import plain, shorten
 
-    order = {mark: index for index, mark in enumerate(runs)}
     figure = Figure(figsize=(9, 3.6 * len(panels)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     for number, (name, curves) in enumerate(panels):
@@ -81,7 +74,7 @@ def _png(target: Path, panels: Sequence[Panel], runs: Sequence[str], log: bool) 
         axes.set_title(_literal(shorten(plain(name), 100)), loc="left", fontsize=11)
         axes.set_xlabel("step")
         for curve in curves:
-            _draw(axes, curve, order[curve.mark], _literal(shorten(f"{curve.mark}  {plain(curve.label)}", 48)))
+            _draw(axes, curve, curve.place, _literal(shorten(f"{curve.mark}  {plain(curve.label)}", 48)))
         if log:
             axes.set_yscale("log", nonpositive="mask")
         axes.grid(True, axis="y", alpha=0.3)

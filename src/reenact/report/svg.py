@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 from .axes import Axis, axis_of, labels, step_labels
 from .curves import Curve
@@ -38,25 +38,22 @@ def panel_height(curves: Sequence[Curve]) -> int:
     return HEIGHT + _LEGEND_ROW * len(_legend_rows(curves)) + 12
 
 
-def svg(panels: Sequence[Panel], runs: Sequence[str], *, log: bool = False, attributes: str = "") -> str:
+def svg(panels: Sequence[Panel], *, log: bool = False) -> str:
     """All panels, one below the other.
 
     Args:
         panels: name of each metric, and its curves.
-        runs: marks of all runs, in the order of their colours.
         log: a logarithmic scale of values.
-        attributes: of the ``svg`` element, as text.
     """
-    order = {mark: index for index, mark in enumerate(runs)}
     height = sum(panel_height(curves) for _, curves in panels)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"{attributes}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">',
         f'<style>{_STYLE}</style><rect width="{WIDTH}" height="{height}" fill="#fff"/>',
     ]
     top = 0
     for number, (name, curves) in enumerate(panels):
         parts.append(f'<g transform="translate(0 {top})" data-panel="{number}">')
-        parts += _panel(name, curves, order, log)
+        parts += _panel(name, curves, log)
         parts.append("</g>")
         top += panel_height(curves)
     return "\n".join([*parts, "</svg>"]) + "\n"
@@ -69,7 +66,7 @@ def scales(curves: Sequence[Curve], log: bool) -> tuple[Axis, Axis] | None:
     return None if values is None or steps is None else (steps, values)
 
 
-def _panel(name: str, curves: Sequence[Curve], order: dict[str, int], log: bool) -> list[str]:
+def _panel(name: str, curves: Sequence[Curve], log: bool) -> list[str]:
     title = plain(name) + (" (log scale)" if log else "")
     parts = [f'<text class="title" x="{LEFT}" y="20">{_text(shorten(title, 100))}</text>']
     found = scales(curves, log)
@@ -90,7 +87,7 @@ def _panel(name: str, curves: Sequence[Curve], order: dict[str, int], log: bool)
     parts.append(f'<path class="axis" fill="none" d="M{LEFT} {TOP}V{bottom}H{right}"/>')
     parts.append(f'<text x="{(LEFT + right) / 2}" y="{bottom + 34}" text-anchor="middle">step</text>')
     for curve in curves:
-        index = order[curve.mark]
+        index = curve.place
         stroke = f'stroke="{color_of(index)}"' + (f' stroke-dasharray="{dash_of(index)}"' if dash_of(index) else "")
         for d, dots in _paths(curve, steps, values):
             if d:
@@ -99,7 +96,7 @@ def _panel(name: str, curves: Sequence[Curve], order: dict[str, int], log: bool)
     for row, entries in enumerate(_legend_rows(curves)):
         y = HEIGHT + row * _LEGEND_ROW
         for x, curve, text in entries:
-            index = order[curve.mark]
+            index = curve.place
             dash = f' stroke-dasharray="{dash_of(index)}"' if dash_of(index) else ""
             parts.append(
                 f'<line x1="{x}" x2="{x + 20}" y1="{y - 4}" y2="{y - 4}" stroke="{color_of(index)}" stroke-width="2.5"{dash}/>'
@@ -154,8 +151,3 @@ def _legend_rows(curves: Sequence[Curve]) -> list[list[tuple[int, Curve, str]]]:
 
 def _text(text: str) -> str:
     return escape(text)
-
-
-def attribute(text: str) -> str:
-    """Text as an attribute's value, quotes included."""
-    return quoteattr(plain(text))
