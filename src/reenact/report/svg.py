@@ -35,7 +35,7 @@ def dash_of(index: int) -> str:
 
 def panel_height(curves: Sequence[Curve]) -> int:
     """Height of a panel: the drawing, and its legend below."""
-    return HEIGHT + _LEGEND_ROW * len(_legend_rows(curves)) + 12
+    return HEIGHT + _LEGEND_ROW * len(_legend_rows(curves)) + 24
 
 
 def svg(panels: Sequence[Panel], *, log: bool = False) -> str:
@@ -94,7 +94,7 @@ def _panel(name: str, curves: Sequence[Curve], log: bool) -> list[str]:
                 parts.append(f'<path class="curve" {stroke} d="{d}"/>')
             parts += [f'<circle cx="{x}" cy="{y}" r="2.4" fill="{color_of(index)}"/>' for x, y in dots]
     for row, entries in enumerate(_legend_rows(curves)):
-        y = HEIGHT + row * _LEGEND_ROW
+        y = HEIGHT + 12 + row * _LEGEND_ROW
         for x, curve, text in entries:
             index = curve.place
             dash = f' stroke-dasharray="{dash_of(index)}"' if dash_of(index) else ""
