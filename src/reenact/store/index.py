@@ -302,21 +302,21 @@ class Index:
     def _insert(self, row: dict[str, Any], manifest: Manifest | None) -> None:
         run_id = row["id"]
         packed = {
-            key: canonical_json(value).decode() if isinstance(value, (list, dict)) else value
+            key: canonical_json(value).decode() if isinstance(value, (list, dict)) else _storable(value)
             for key, value in row.items()
         }
         marks = ", ".join("?" * len(_COLUMNS))
         self._db.execute(f"insert into runs values ({marks})", [packed[column] for column in _COLUMNS])
-        self._db.executemany("insert or ignore into tags values (?, ?)", [(tag, run_id) for tag in row["tags"]])
+        self._db.executemany("insert or ignore into tags values (?, ?)", [(_storable(tag), run_id) for tag in row["tags"]])
         if manifest is None:
             return
-        params = [(name, run_id, *_number_and_text(value)) for name, value in manifest.params.items()]
-        self._db.executemany("insert into params values (?, ?, ?, ?)", params)
+        params = [(_storable(name), run_id, *_number_and_text(value)) for name, value in manifest.params.items()]
+        self._db.executemany("insert or ignore into params values (?, ?, ?, ?)", params)
         metrics = [
-            (name, run_id, _real(m.last), _real(m.min), _real(m.max), m.count, _real(m.first))
+            (_storable(name), run_id, _real(m.last), _real(m.min), _real(m.max), m.count, _real(m.first))
             for name, m in manifest.metrics.items()
         ]
-        self._db.executemany("insert into metrics values (?, ?, ?, ?, ?, ?, ?)", metrics)
+        self._db.executemany("insert or ignore into metrics values (?, ?, ?, ?, ?, ?, ?)", metrics)
 
 
 def _create(db: sqlite3.Connection) -> sqlite3.Connection:
@@ -390,7 +390,12 @@ def _number_and_text(value: Any) -> tuple[float | None, str]:
         return float(value), "true" if value else "false"
     if isinstance(value, (int, float)):
         return _real(value), repr(value)
-    return None, value if isinstance(value, str) else canonical_json(value).decode()
+    return None, _storable(value) if isinstance(value, str) else canonical_json(value).decode()
+
+
+def _storable(value: Any) -> Any:
+    """Text as SQLite takes it: a lone surrogate, as of an odd file name, becomes its escape."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _real(value: float | None) -> float | None:
