@@ -21,7 +21,7 @@ def ps(as_json: bool) -> int:
     """List the runs that are going on, newest first."""
     import json
 
-    from ..report.console import console
+    from ..report.console import console, print_lines
     from ..report.tables import runs_table
 
     with project() as (store, index):
@@ -31,7 +31,7 @@ def ps(as_json: bool) -> int:
         sys.stdout.write(json.dumps(told) + "\n")
     elif rows:
         out = console(sys.stdout)
-        out.print(runs_table(rows, out.width))
+        print_lines(out, runs_table(rows, out.width))
     else:
         say("no run is going on")
     return 0
