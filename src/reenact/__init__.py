@@ -3,8 +3,6 @@
 Importing this package does nothing and costs nothing; the command line is ``reenact``.
 """
 
-from __future__ import annotations
-
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # typing itself would cost more than all of this
@@ -15,7 +13,7 @@ _LAZY = {"runs": "store.tabular"}
 """Public names, and the modules that they are imported from when they are first used."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -25,7 +25,7 @@ def ps(as_json: bool) -> int:
     from ..report.tables import runs_table
 
     with project() as (store, index):
-        rows = [row for row in index.rows(include_replays=True) if row.status == "running"]
+        rows = index.rows("status = running", include_replays=True)
     if as_json:
         told = [{"id": row.id, "pid": _pid(store.run_dir(row.id)), "command": row.command} for row in rows]
         sys.stdout.write(json.dumps(told) + "\n")
