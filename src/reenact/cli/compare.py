@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from .opened import project, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..record.series import Series
@@ -48,8 +49,9 @@ def command(
 
     target = check_target(plot) if plot else None
     with project() as (store, index):
-        rows = [_lively(store, row) for row in expand(store, runs, index)]
+        rows = expand(store, runs, index)
         asked = _asked(store, rows, metrics)
+        rows = [_filled(store, row, asked) for row in rows]
     if as_json:
         _print_json(store, rows, asked, everything)
     else:
@@ -110,7 +112,7 @@ def _curves(store: Store, rows: list[RunRow], name: str, points: int) -> list[Cu
 def _series(store: Store, run: str, name: str) -> Series | None:
     from ..record.series import read
 
-    return read(store.run_dir(run), [name], store.folder / "cache" / "series").get(name)
+    return read(store.run_dir(run), [name], store.series_folder).get(name)
 
 
 def _telling(rows: list[RunRow], most: int, others: bool = False) -> list[str]:
@@ -140,7 +142,7 @@ def _asked(store: Store, rows: list[RunRow], metrics: tuple[str, ...]) -> list[s
     missing = [name for name in metrics if name not in known]
     if missing:
         for row in rows:
-            known.update(dict.fromkeys(names(store.run_dir(row.id), store.folder / "cache" / "series")))
+            known.update(dict.fromkeys(names(store.run_dir(row.id), store.series_folder)))
     for name in missing:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -154,19 +156,21 @@ def _asked(store: Store, rows: list[RunRow], metrics: tuple[str, ...]) -> list[s
     return list(dict.fromkeys(metrics))
 
 
-def _lively(store: Store, row: RunRow) -> RunRow:
-    """A run that is going on with its metrics as they are now; another as it is."""
+def _filled(store: Store, row: RunRow, asked: Sequence[str]) -> RunRow:
+    """A run with the metrics that were asked for and no manifest has (learning rates), and one that is going on with those that it
+    has by now.
+    """
     import dataclasses
 
     from ..record.series import read
     from ..record.traces import Summary
 
-    if row.status != "running" or row.metrics:
+    going_on = row.status == "running" and not row.metrics
+    missing = None if going_on and not asked else [name for name in asked if name not in row.metrics]
+    if missing == []:
         return row
-    metrics: dict[str, Any] = {}
-    for name, series in read(store.run_dir(row.id), None, store.folder / "cache" / "series").items():
-        if series.held:
-            continue
+    metrics = dict(row.metrics)
+    for name, series in read(store.run_dir(row.id), missing, store.series_folder).items():
         summary = Summary()
         for value in series.values:
             summary.add(value)

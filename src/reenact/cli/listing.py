@@ -153,7 +153,7 @@ def _sparks(store: Store, row: RunRow, names: Sequence[str]) -> dict[str, str]:
     from ..report.curves import sparkline
 
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
-    series = read(store.run_dir(row.id), names, store.folder / "cache" / "series")
+    series = read(store.run_dir(row.id), names, store.series_folder)
     return {name: sparkline(one, ascii_only=encoding != "utf8") for name, one in series.items()}
 
 

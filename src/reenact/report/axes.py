@@ -72,11 +72,11 @@ def _ticks(low: float, high: float, about: int) -> list[float]:
 
 
 def _log_ticks(low: float, high: float, about: int) -> list[float]:
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    first, last = math.ceil(math.log10(low) - 1e-4), math.floor(math.log10(high) + 1e-4)
     stride = max(1, math.ceil((last - first) / max(1, about)))
-    found = [10.0**power for power in range(first, last + 1, stride) if low * 0.999 <= 10.0**power <= high * 1.001]
-    if len(found) < 3 and last - first <= 3:
-        every = [factor * 10.0**power for power in range(first, last + 1) for factor in (1, 2, 5)]
+    found = [10.0**power for power in range(first, last + 1, stride)]
+    if len(found) < 3 and last - first <= 2:
+        every = [factor * 10.0**power for power in range(first - 1, last + 1) for factor in (1, 2, 5)]
         found = [value for value in every if low * 0.999 <= value <= high * 1.001]
     return found or [low, high]
 

@@ -182,10 +182,22 @@ def _sweep_files(store: Store, runs: list[str], report: GcReport, dry_run: bool)
         except OSError:
             continue
         doomed += [folder / name for name in names if _is_tmp(name) and is_rubbish(folder / name)]
+    doomed += _stale_series(store, runs)
     doomed = list(dict.fromkeys(doomed))
     report.files += [os.path.relpath(path, store.folder) for path in doomed]
     if not dry_run:
         remove_all(doomed)
+
+
+def _stale_series(store: Store, runs: list[str]) -> list[Path]:
+    """What was kept of the metrics of runs that are gone, and what a dead process has left there."""
+    try:
+        folders = list(store.series_folder.iterdir())
+    except OSError:
+        return []
+    gone = [folder for folder in folders if folder.name not in runs]
+    rest = [path for folder in folders if folder not in gone for path in folder.glob(".*.tmp")]
+    return gone + [path for path in rest if is_rubbish(path)]
 
 
 def _is_tmp(name: str) -> bool:

@@ -61,6 +61,7 @@ class Store:
         self.runs_folder = self.folder / "runs"
         self.tmp_folder = self.folder / "tmp"
         self.index_path = self.folder / "index.sqlite"
+        self.series_folder = self.folder / "cache" / "series"
         self.blobs = BlobStore(self.folder)
         self.hasher = FileHasher(self.folder / "cache" / "hashes.sqlite")
 
@@ -188,6 +189,7 @@ class Store:
         except OSError as error:
             raise_clean(error, folder)
         shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(self.series_folder / run_id, ignore_errors=True)
 
     def seal(
         self,

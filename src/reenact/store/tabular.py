@@ -56,7 +56,7 @@ def points(store: Store, rows: Sequence[RunRow], names: Iterable[str] | None = N
     """Run id and series of every metric of the runs, or of those named, one after the other."""
     wanted = None if names is None else list(names)
     for row in rows:
-        for series in read(store.run_dir(row.id), wanted, store.folder / "cache" / "series").values():
+        for series in read(store.run_dir(row.id), wanted, store.series_folder).values():
             yield row.id, series
 
 
