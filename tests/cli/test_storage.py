@@ -94,3 +94,15 @@ def test_du_warns_of_an_unreadable_run(three: Project) -> None:
     (three.folder(B) / "manifest.json").write_text("{")
     result = three.cli("du")
     assert result.code == 0 and B in result.err
+
+
+def test_what_was_kept_of_series_goes_with_its_run(project: Project) -> None:
+    for run in ("20260101-000001-aaaa", "20260101-000002-abbb"):
+        project.add(run)
+        (project.store.series_folder / run).mkdir(parents=True)
+        (project.store.series_folder / run / "rank0.jsonl.series").write_bytes(b"x")
+    (project.store.series_folder / "20260101-000009-gone").mkdir()
+    project.cli("gc")
+    assert sorted(os.listdir(project.store.series_folder)) == ["20260101-000001-aaaa", "20260101-000002-abbb"]
+    assert project.cli("rm", "-y", "20260101-000001-aaaa").code == 0
+    assert os.listdir(project.store.series_folder) == ["20260101-000002-abbb"]

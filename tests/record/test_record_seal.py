@@ -250,3 +250,24 @@ def test_verdicts_are_attestations_of_the_baseline(store: Store, run: RunFolder)
     (run.folder / "verdicts" / "other.json").write_text("{}")
     assert read_verdicts(run.folder) == [verdict]
     assert os.listdir(run.folder / "verdicts").count("20260103-000000-cccc.json") == 1
+
+
+def test_metrics_of_very_many_names_are_a_gap(store: Store, run: RunFolder) -> None:
+    run.journal()
+    run.losses([0.5])
+    with open(run.folder / "metrics" / "rank0.jsonl", "w") as file:
+        for number in range(10_005):
+            file.write(f'{{"n":"m{number}","s":0,"v":{number}}}\n')
+    run.ended()
+    manifest = _seal(store, run)
+    assert len(manifest.metrics) == 10_000 and {"loss", "m0", "m9998"} <= set(manifest.metrics)
+    assert [(gap.id, gap.replay) for gap in manifest.gaps] == [("metrics-left-out", False)]
+    assert "10,006 metrics" in manifest.gaps[0].detail and not manifest.complete
+
+
+def test_metrics_of_jobs_are_not_those_of_their_sweep(store: Store, run: RunFolder) -> None:
+    run.journal()
+    (run.folder / "metrics" / "job0.jsonl").write_text('{"n":"acc","s":0,"v":1}\n')
+    (run.folder / "metrics" / "rank0.1.jsonl").write_text('{"n":"child","s":0,"v":1}\n')
+    run.ended()
+    assert set(_seal(store, run).metrics) == {"child"}

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +49,8 @@ from .status import status_of_end
 from .traces import file_digest, rank_of, read_metrics, summarise
 from .trials import trials, write_trials
 from .typed import hide_typed_secrets
+
+_MOST_METRICS = 10_000  # every listing reads them all
 
 Journals = dict[str, list[dict[str, Any]]]
 T = TypeVar("T")
@@ -244,7 +247,14 @@ def _traces(folder: Path, journals: Journals, gaps: list[Gap]) -> tuple[list[Tra
             metrics = {**summary.metrics, **metrics}
     paths = [path for path in (folder / layout.METRICS).glob("*.jsonl") if job_of(path.stem) is None]
     paths.sort(key=lambda path: process_order(path.stem))
-    return traces, {**metrics, **read_metrics(paths)}
+    metrics = {**metrics, **read_metrics(paths)}
+    if len(metrics) > _MOST_METRICS:
+        detail = (
+            f"{len(metrics):,} metrics: the manifest has the first {_MOST_METRICS:,}, the files in metrics/ have all"
+        )
+        gaps.append(Gap("metrics-left-out", detail))
+        metrics = dict(islice(metrics.items(), _MOST_METRICS))
+    return traces, metrics
 
 
 def _gaps(start: Start, end: End | None, journals: Journals, main: dict[str, Any] | None) -> Iterator[Gap]:
