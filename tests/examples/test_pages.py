@@ -20,7 +20,7 @@ TOUR = ROOT / "docs" / "tour.md"
 PAGES = [
     README,
     TOUR,
-    *(ROOT / "docs" / name for name in ("design.md", "record.md", "scan.md", "init.md", "doctor.md")),
+    *(ROOT / "docs" / name for name in ("design.md", "record.md", "scan.md", "init.md", "doctor.md", "compare.md")),
 ]
 PAGES = [path for path in PAGES if path.is_file()]
 
