@@ -1,6 +1,36 @@
 """reenact: makes machine-learning experiments reproducible, and proves it.
 
-Importing this package does nothing and costs nothing; the command line is ``reenact``.
+Importing this package does nothing and costs nothing; the command line is ``reenact``. A program may log metrics with it:
+outside of a recorded run that does nothing.
 """
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def log(values: Mapping[str, Any] | None = None, step: int | None = None, **more: Any) -> None:
+    """Log metrics of a recorded run: ``reenact.log(loss=0.3, step=7)``, ``reenact.log({"val/loss": 0.3})``.
+
+    Outside of a run nothing happens. It never raises: what is no number is passed over, and is a gap of the run. It may be called in any
+    thread and any process of the run.
+
+    Args:
+        values: numbers by name, for names that are no words; numbers are what ``float`` takes.
+        step: the same for all of them; the next of each name when None, from 0 on.
+        more: numbers by name.
+    """
+
+
+def _recording() -> Any:
+    """The recorder of this process; None outside of a recorded run."""
+    boot = sys.modules.get("_reenact.probe.boot")
+    return getattr(boot, "probe", None)
+
+
+if (_probe := _recording()) is not None and hasattr(_probe, "metrics"):
+    log = _probe.metrics.log

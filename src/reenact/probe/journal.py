@@ -34,7 +34,8 @@ class Journal:
         self._identity: tuple[int, int] = (-1, -1)
         # Reentrant: a signal handler of the program may open a file while this thread is in here.
         self._lock = RLock()
-        self._start = time.monotonic()
+        self.start = time.monotonic()
+        """Zero of the clock of its events."""
         self._gaps: set[str] = set()
         self._gap_counts: dict[str, int] = {}
         self.silent = True
@@ -50,7 +51,7 @@ class Journal:
                 self.silent = False
                 if self.before_first is not None:
                     self.before_first()
-            fields["t"] = round(time.monotonic() - self._start, 6)
+            fields["t"] = round(time.monotonic() - self.start, 6)
             line = self._encode({"e": event, **fields}).encode("utf-8", "surrogatepass") + b"\n"
             with self._lock:
                 if self._fd < 0 or not still_ours(self._fd, self._identity):
@@ -84,7 +85,7 @@ class Journal:
     def beside(self, process: str) -> Journal:
         """Another journal of the same operating system's process, on the same clock."""
         other = Journal(self.folder, process)
-        other._start = self._start
+        other.start = self.start
         return other
 
     def close(self) -> None:
@@ -100,7 +101,7 @@ class Journal:
         self._gaps = set()
         self._gap_counts = {}
         self.silent = True
-        self._start = time.monotonic()
+        self.start = time.monotonic()
         self.process = process
         self.pid = os.getpid()
 

@@ -22,6 +22,7 @@ from .journal import process_order, read_journals
 from .leftovers import remove_all, sealed_leftovers
 from .params import gather
 from .params.base import Context
+from .points import summaries, without_tail
 from .protocols import Blobs, Hasher
 from .scan import Scan
 from .schema import (
@@ -243,7 +244,19 @@ def _traces(folder: Path, journals: Journals, gaps: list[Gap]) -> tuple[list[Tra
         if rank_of(process) == 0:
             metrics = {**summary.metrics, **metrics}
     paths = sorted((folder / layout.METRICS).glob("*.jsonl"), key=lambda path: process_order(path.stem))
-    return traces, {**metrics, **read_metrics(paths)}
+    return traces, {**metrics, **read_metrics(paths), **_logged(folder, gaps)}
+
+
+def _logged(folder: Path, gaps: list[Gap]) -> dict[str, Metric]:
+    """What the program's processes logged; of a name in several of them what the first has."""
+    found: dict[str, Metric] = {}
+    for path in sorted((folder / layout.METRICS).glob("*.points"), key=lambda path: process_order(path.stem)):
+        try:
+            without_tail(path)
+            found = {**summaries(path), **found}
+        except OSError as error:
+            gaps.append(Gap("metrics-unreadable", f"{path.name}: {error.strerror}", path.stem))
+    return found
 
 
 def _gaps(start: Start, end: End | None, journals: Journals, main: dict[str, Any] | None) -> Iterator[Gap]:

@@ -25,6 +25,7 @@ from .ids import iso_time
 from .journal import job_of, read_journals
 from .params import gather
 from .params.base import Context
+from .points import summaries
 from .schema import (
     Gap,
     Manifest,
@@ -288,6 +289,10 @@ def _traces(folder: Path, jobs: Journals) -> tuple[list[Trace], dict[str, Metric
         traces.append(summary.trace)
         if "." not in process:
             metrics = {**summary.metrics, **metrics}
+    for process in jobs:
+        path = folder / layout.METRICS / f"{process}.points"
+        if path.exists():
+            metrics = {**metrics, **summaries(path)}
     return traces, metrics
 
 
