@@ -34,8 +34,16 @@ events_logger="file"
 """What Podman wants where there is neither systemd nor a bridge, as in continuous integration."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """A cache of these tests' own, for their programs too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
-def docker():
+def docker(cache):
     """Docker: the one that runs, else, as root, one that is started for this session."""
     if sys.platform == "darwin" and shutil.which("docker") is None:
         pytest.skip("no Docker on this Mac")
@@ -105,7 +113,7 @@ def base_image(docker, python) -> Image:
 
 
 @pytest.fixture(scope="session")
-def podman(python, tmp_path_factory) -> Engine:
+def podman(cache, python, tmp_path_factory) -> Engine:
     """Podman, with settings for a bare machine where its own do not do. It has the base image."""
     if shutil.which("podman") is None:
         pytest.skip("podman is not installed")

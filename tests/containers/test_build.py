@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from wheelmaker import make_wheel, small_project
+from wheelmaker import make_lock, make_wheel, small_project
 
-from reenact.engine.image import find_image
+from reenact.engine.image import find_image, list_images
 from reenact.environment.images import build as building
-from reenact.environment.images.build import Wanted, build_image
-from reenact.environment.images.dockerfiles import train_dockerfile
+from reenact.environment.images.build import LABEL_LOCK, Wanted, build_image
+from reenact.environment.images.dockerfiles import predict_dockerfile, train_dockerfile
 from reenact.environment.images.project import build_record, project_image
 from reenact.environment.lock import pylock
 from reenact.environment.packages import distributions
@@ -60,7 +60,9 @@ def look(engine, name):
 
 
 def remove(engine, built):
-    engine.call("image", "rm", "--force", *built.tags, check=False)
+    """All images of that lock, however they are called."""
+    for image in list_images(engine, f"label={LABEL_LOCK}={built.lock}"):
+        engine.call("image", "rm", "--force", image.id, check=False)
 
 
 def installed(wheels, folder):
@@ -116,17 +118,12 @@ def test_the_large_packages_have_a_layer_of_their_own(legacy, project):
     wheels = project / "wheels"
     make_wheel(wheels, "triton", "1.0", {"triton.py": "X = 1\n"})
 
-    def lock():
-        from wheelmaker import make_lock
-
-        make_lock(project, sorted(wheels.glob("*.whl")))
-
-    lock()
+    make_lock(project, sorted(wheels.glob("*.whl")))
     first, _ = build(legacy, project)
     try:
         next(wheels.glob("tinymath*")).unlink()
         make_wheel(wheels, "tinymath", "3.0", {"tinymath/__init__.py": "VERSION = '3.0'\n"})
-        lock()
+        make_lock(project, sorted(wheels.glob("*.whl")))
         second, _ = build(legacy, project)
         common = [a == b for a, b in zip(first.image.diff_ids, second.image.diff_ids)]
         # base, user, large packages | the others
@@ -184,6 +181,7 @@ def test_a_lock_of_the_environment_as_it_stands(legacy, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(root / "wheels"))
     built, said = build(legacy, root)
+    assert built.fresh
     try:
         assert look(legacy, built.tags[0])["tool"] == "tinytool 1.0\n"
         assert not any("another build" in line for line in said)
@@ -238,6 +236,59 @@ def test_an_untouched_dockerfile_is_reenacts_own(legacy, project):
     built, _ = build(legacy, project)
     assert build_record(built.image)["file"] is None
     remove(legacy, built)
+
+
+@pytest.fixture
+def index(tmp_path):
+    """A server of wheels on the loopback interface: its folder and its address."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    folder = tmp_path / "index"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_dockerfile_to_keep(buildkit, project, index, tmp_path, monkeypatch):
+    """From an index that only a secret names, with network; and the image that serves a model, on top."""
+    folder, address = index
+    make_wheel(project / "wheels", "triton", "1.0", {"triton.py": "X = 1\n"})
+    make_lock(project, sorted((project / "wheels").glob("*.whl")))
+    for wheel in (project / "wheels").glob("*.whl"):
+        shutil.copy(wheel, folder)
+    config = tmp_path / "pip.conf"
+    config.write_text(f"[global]\nno-index = true\nfind-links = {address}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    (project / "train.dockerfile").write_text("# mine\n" + train_dockerfile())
+    built, _ = build(buildkit, project, network="host")
+    try:
+        assert build_record(built.image)["file"]
+        told = look(buildkit, built.tags[0])
+        assert (told["prefix"], told["user"], told["cwd"]) == ("/opt/venv", "app", "/workspace")
+        assert told["tool"] == "tinytool 1.0\n" and set(told["fingerprints"]) >= {"tinymath", "tinytool", "triton"}
+        assert told["fingerprints"] == installed(project / "wheels", tmp_path / "target")
+        history = buildkit.call("history", "--no-trunc", built.tags[0]).stdout
+        assert address not in history and str(tmp_path) not in history
+        (project / "src").mkdir()
+        code = "import sys, tinymath\nprint(sys.argv[1:], tinymath.double(4))\n"
+        (project / "src" / "predict.py").write_text(code)
+        (project / "predict.dockerfile").write_text(predict_dockerfile("t-small"))
+        words = ["build", "--quiet", "--network", "none", "-f", str(project / "predict.dockerfile"), str(project)]
+        served = buildkit.call(*words, extra_env={"DOCKER_BUILDKIT": "1"}).stdout.strip()
+        out = buildkit.call("run", "--rm", "--network", "none", served).stdout
+        assert out == "['--port', '8000', '--model', '/model'] 8\n"
+        buildkit.call("image", "rm", "--force", served)
+    finally:
+        remove(buildkit, built)
 
 
 def test_the_command_line(docker, project):

@@ -51,6 +51,7 @@ class Wanted:
         reproducible: the same id each time.
         platform: as Docker spells it; the engine's own when None.
         cache: the builder may take what it built before.
+        network: what the steps of a Dockerfile of one's own may reach, as the engine takes it; the engine's own when None.
     """
 
     name: str | None = None
@@ -59,6 +60,7 @@ class Wanted:
     reproducible: bool = False
     platform: str | None = None
     cache: bool = True
+    network: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def build_lock(
             )
     if file is not None:
         secrets = _secrets(engine, env)
-        run_build(engine, file, root, base, labels, tags, wanted, secrets, log_path(name), echo, network=None)
+        run_build(engine, file, root, base, labels, tags, wanted, secrets, log_path(name), echo, wanted.network)
     else:
         house = Wheelhouse(base.target, str(python["executable"]), env, say)
         wheels = house.fetch(packages)
@@ -167,7 +169,7 @@ def build_lock(
                 _fill(folder, wheels, house.uv())
                 own = folder / "Dockerfile"
                 own.write_text(build_dockerfile(engine.builder in ("buildx", "buildkit")))
-                run_build(engine, own, folder, base, labels, tags, wanted, [], log_path(name), echo, network="none")
+                run_build(engine, own, folder, base, labels, tags, wanted, [], log_path(name), echo, "none")
     image = need_image(engine, tags[0])
     return Built(image, tags, lock.digest, base, len(packages), True, time.monotonic() - began)
 
