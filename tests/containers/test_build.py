@@ -13,9 +13,12 @@ from wheelmaker import make_lock, make_wheel, small_project
 
 from reenact.engine.image import find_image, list_images
 from reenact.environment.images import build as building
+from reenact.environment.images import exchange
+from reenact.environment.images.base import repository
 from reenact.environment.images.build import LABEL_LOCK, Wanted, build_image
 from reenact.environment.images.dockerfiles import predict_dockerfile, train_dockerfile
 from reenact.environment.images.project import build_record, project_image
+from reenact.environment.images.wheelhouse import wheels_folder
 from reenact.environment.lock import pylock
 from reenact.environment.packages import distributions
 from reenact.environment.solve import own_tables
@@ -57,6 +60,11 @@ def look(engine, name):
     return json.loads(
         engine.call("run", "--rm", "--network", "none", "--mount", mount, name, "python", "-c", LOOK).stdout
     )
+
+
+def stages(engine):
+    words = ["--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", "label=dev.reenact.stage"]
+    return set(engine.call("images", *words).stdout.split())
 
 
 def remove(engine, built):
@@ -137,7 +145,6 @@ def test_a_step_that_fails_leaves_nothing_behind(legacy, project, tmp_path):
     own = project / "own.dockerfile"
     own.write_text("ARG BASE\nFROM ${BASE}\nRUN echo about to fail >&2; exit 3\n")
     before = (project / "pylock.toml").read_bytes()
-    images = legacy.call("images", "--quiet", "--filter", "dangling=true").stdout
     with pytest.raises(ReenactError) as error:
         build(legacy, project, file=own)
     assert error.value.slug == "build-failed" and "about to fail" in error.value.what
@@ -145,7 +152,18 @@ def test_a_step_that_fails_leaves_nothing_behind(legacy, project, tmp_path):
     assert "about to fail" in log.read_text()
     assert (project / "pylock.toml").read_bytes() == before
     assert find_image(legacy, "t-small:latest") is None
-    assert legacy.call("images", "--quiet", "--filter", "dangling=true").stdout == images
+    # Reenact's own build, at its second stage: the first one is done by then.
+    own.unlink()
+    wheel = next((project / "wheels").glob("tinytool*"))
+    wheel.write_bytes(b"not a wheel")
+    make_wheel(tmp_path, "triton", f"1.{os.getpid()}", {"triton.py": ""})
+    make_lock(project, [*sorted((project / "wheels").glob("*.whl")), *tmp_path.glob("*.whl")])
+    kept = stages(legacy)
+    with pytest.raises(ReenactError) as error:
+        build(legacy, project)
+    assert error.value.slug == "build-failed" and "tinytool" in error.value.what
+    assert stages(legacy) == kept
+    assert not list(wheels_folder().parent.joinpath("builds").iterdir())
 
 
 def test_a_wheel_that_is_another_file_than_the_lock_says(legacy, project):
@@ -205,6 +223,45 @@ def test_a_base_that_cannot_be_had_is_an_error(docker, project):
     with pytest.raises(ReenactError) as error:
         build(docker, project, base=None)
     assert error.value.slug == "base-gone" and "--base host" in error.value.fix
+
+
+def test_a_base_from_a_registry_is_pinned(legacy, project, base_image, registry):
+    """Its digest goes into the lock and is what later builds stand on, wherever the tag points to then."""
+    name = f"{registry}/t-base:1"
+    exchange.push(legacy, base_image.name, name)
+    legacy.call("image", "rm", name)
+    (project / "pyproject.toml").write_text(f'[tool.reenact.image]\nbase = "{name}"\n')
+    built, said = build(legacy, project, base=None)
+    exact = f"{repository(name)}@{built.base.pin.digest}"
+    try:
+        assert any(f"pulling {name}" in line for line in said)
+        assert built.base.pin.base == name and built.base.pin.digest != base_image.id
+        assert built.image.diff_ids[: len(base_image.diff_ids)] == base_image.diff_ids
+        # The tag is another image now, here and there.
+        exchange.push(legacy, built.tags[0], name)
+        legacy.call("image", "rm", "--force", name)
+        again, _ = build(legacy, project, base=None, cache=False)
+        assert again.base.pin == built.base.pin and again.image.diff_ids[0] == base_image.diff_ids[0]
+        assert len(again.image.diff_ids) == len(built.image.diff_ids)
+    finally:
+        remove(legacy, built)
+        legacy.call("image", "rm", "--force", exact, name, check=False)
+
+
+def test_a_base_with_an_environment_of_its_own(buildkit, project):
+    """At the very place of ours, and first on PATH: nothing of it is left."""
+    first, _ = build(buildkit, project)
+    small_project(project, "1.2")
+    make_lock(project, list((project / "wheels").glob("tinymath-1.2*")))
+    code = "import os, tinymath; print(tinymath.VERSION, os.path.exists('/opt/venv/bin/tinytool'))"
+    try:
+        for how in (False, True):
+            built, _ = build(buildkit, project, base=first.tags[1], name="t-above", reproducible=how)
+            out = buildkit.call("run", "--rm", "--network", "none", built.tags[0], "python", "-c", code).stdout
+            assert out == "1.2 False\n"
+            remove(buildkit, built)
+    finally:
+        remove(buildkit, first)
 
 
 def test_a_base_without_python_and_one_of_another_platform(docker, project, base_image, tmp_path):

@@ -19,7 +19,7 @@ from ...engine.cli import Engine
 from ...engine.failures import explain
 from ...engine.image import Image, list_images, need_image
 from ...errors import EXIT_USAGE, ReenactError
-from ...record.atomic import tmp_name, tmp_owner, write_atomic
+from ...record.atomic import raise_clean, tmp_name, tmp_owner, write_atomic
 from ..interpreter import find_python, probe_interpreter
 from ..packages import distributions
 from ..solve import LOCK, find_source
@@ -27,6 +27,7 @@ from ..solve import lock as solve
 from .base import Base, choose_base
 from .dockerfiles import build_dockerfile, train_dockerfile
 from .lockfile import Lock, configured_base, project_name, read_lock, with_pin
+from .reproducible import assemble
 from .wheelhouse import Wheel, Wheelhouse, wheels_folder
 
 TRAIN = "train.dockerfile"
@@ -160,16 +161,17 @@ def build_lock(
     else:
         house = Wheelhouse(base.target, str(python["executable"]), env, say)
         wheels = house.fetch(packages)
-        with build_folder() as folder:
-            if wanted.reproducible:
-                from .reproducible import assemble
-
-                assemble(engine, folder, base, wheels, labels, tags, str(python["executable"]), env)
-            else:
-                _fill(folder, wheels, house.uv())
-                own = folder / "Dockerfile"
-                own.write_text(build_dockerfile(engine.builder in ("buildx", "buildkit")))
-                run_build(engine, own, folder, base, labels, tags, wanted, [], log_path(name), echo, "none")
+        try:
+            with build_folder() as folder:
+                if wanted.reproducible:
+                    assemble(engine, folder, base, wheels, labels, tags, str(python["executable"]), env)
+                else:
+                    _fill(folder, wheels, house.uv())
+                    own = folder / "Dockerfile"
+                    own.write_text(build_dockerfile(engine.builder in ("buildx", "buildkit")))
+                    run_build(engine, own, folder, base, labels, tags, wanted, [], log_path(name), echo, "none")
+        except OSError as error:
+            raise_clean(error, wheels_folder().parent)
     image = need_image(engine, tags[0])
     return Built(image, tags, lock.digest, base, len(packages), True, time.monotonic() - began)
 
@@ -255,7 +257,11 @@ def run_build(
         ReenactError: ``build-failed`` with the last lines, and where the whole output is; ``no-space``, ``wrong-platform`` …
     """
     words = {"buildx": ["buildx", "build", "--load"], "legacy": ["build", "--force-rm"]}.get(engine.builder, ["build"])
-    words += ["--file", str(file), "--build-arg", f"BASE={base.source}"]
+    words += ["--file", str(file)]
+    text = file.read_text("utf-8", "replace")
+    for name, value in (("BASE", base.source), ("PYTHON", base.target.executable)):
+        if re.search(rf"^\s*ARG\s+{name}\b", text, re.MULTILINE | re.IGNORECASE):
+            words += ["--build-arg", f"{name}={value}"]
     words += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
     words += [word for tag in tags for word in ("--tag", tag)]
     words += [word for secret in secrets for word in ("--secret", secret)]
@@ -271,11 +277,18 @@ def run_build(
             if echo is not None:
                 echo(text)
 
-        code = engine.follow([*words, str(context)], line, extra)
+        code = None
+        try:
+            code = engine.follow([*words, str(context)], line, extra)
+        finally:
+            if code != 0:  # also when it was interrupted
+                written.flush()
+                mine = set(re.findall(r"---> ([0-9a-f]{12})$", log.read_text("utf-8", "replace"), re.MULTILINE))
+                for image in _stages(engine) - before:
+                    if image.partition(":")[2][:12] in mine:
+                        engine.call("image", "rm", image, check=False)
     if code == 0:
         return
-    for image in _stages(engine) - before:
-        engine.call("image", "rm", image, check=False)
     lines = [text for text in log.read_text("utf-8", "replace").splitlines() if text.strip()]
     error = explain(engine.kind, ("build",), "\n".join(lines[-12:]), engine.env)
     if error.slug in ("no-space", "engine-down", "engine-denied", "engine-config", "wrong-platform"):
@@ -297,6 +310,12 @@ def _stages(engine: Engine) -> set[str]:
 def _own_file(root: Path, wanted: Wanted) -> Path | None:
     """The Dockerfile of the project's own, if it is another than the one that is written for it."""
     if wanted.file is not None:
+        if wanted.reproducible:
+            raise ReenactError(
+                "no-such-choice",
+                "what a Dockerfile builds has other times each time: --reproducible and --file do not go together",
+                valid="one of them",
+            )
         if not wanted.file.is_file():
             raise ReenactError("no-such-file", f"there is no {wanted.file}", valid="a Dockerfile", exit_code=EXIT_USAGE)
         return wanted.file.resolve()
