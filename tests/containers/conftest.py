@@ -48,11 +48,7 @@ def docker(cache):
     if sys.platform == "darwin" and shutil.which("docker") is None:
         pytest.skip("no Docker on this Mac")
     try:
-        engine = find_engine({**os.environ, knobs.ENGINE: "docker"})
-        before = stages(engine)
-        yield engine
-        for image in stages(engine) - before:
-            engine.call("image", "rm", "--force", image, check=False)
+        yield find_engine({**os.environ, knobs.ENGINE: "docker"})
         return
     except ReenactError as error:
         if error.slug != "engine-down" or os.geteuid() != 0 or shutil.which("dockerd") is None:
@@ -72,12 +68,6 @@ def docker(cache):
                 os.environ["DOCKER_HOST"] = before
             daemon.terminate()
             daemon.wait(60)
-
-
-def stages(engine: Engine) -> set[str]:
-    """What the old builder keeps of builds, as images without a name."""
-    words = ["--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", "label=dev.reenact.stage"]
-    return set(engine.call("images", *words).stdout.split())
 
 
 def start_daemon(folder: Path):
