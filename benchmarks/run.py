@@ -21,7 +21,7 @@ import time
 
 from measuring import HERE, Row, table
 
-QUICK = ("startup", "fingerprint", "record_size", "steps", "verify_cost")
+QUICK = ("startup", "fingerprint", "record_size", "steps", "verify_cost", "containers")
 
 
 def main() -> None:

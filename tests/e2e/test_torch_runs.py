@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from endtoend import last_json, reenact
+from endtoend import last_json, manifest, record, reenact
 
 RANKS = """
 import torch
@@ -82,3 +82,19 @@ def test_updates_by_hand_count_as_steps_and_unseeded_torch_verifies(project: Pat
 def test_importing_torch_alone_leaves_a_complete_record(project: Path, text: str) -> None:
     (project / "train.py").write_text(text)
     assert last_json(reenact("run", "--json", "train.py", cwd=project).stdout)["complete"] is True
+
+
+def test_runs_that_draw_from_a_seeded_generator_only_have_one_result(project: Path) -> None:
+    """Where `random` stands differs from run to run, and a save looks at it: it made no difference."""
+    (project / "train.py").write_text(
+        "import torch\ntorch.manual_seed(3)\nmodel = torch.nn.Linear(4, 1)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "for _ in range(4):\n    loss = model(torch.randn(8, 4)).square().mean()\n"
+        "    optimizer.zero_grad(); loss.backward(); optimizer.step()\n"
+        "torch.save(model.state_dict(), 'model.pt')\n"
+    )
+    first, second = (manifest(project, record("train.py", cwd=project)) for _ in range(2))
+    assert first["traces"][0]["core"] == second["traces"][0]["core"]
+    assert first["result"] == second["result"]
+    (project / "train.py").write_text((project / "train.py").read_text().replace("seed(3)", "seed(4)"))
+    assert manifest(project, record("train.py", cwd=project))["result"] != first["result"]

@@ -17,7 +17,11 @@ from reenact.cli.group import VERBS, root
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 TOUR = ROOT / "docs" / "tour.md"
-PAGES = [README, TOUR, *(ROOT / "docs" / name for name in ("design.md", "record.md", "scan.md"))]
+PAGES = [
+    README,
+    TOUR,
+    *(ROOT / "docs" / name for name in ("design.md", "record.md", "scan.md", "init.md", "doctor.md")),
+]
 PAGES = [path for path in PAGES if path.is_file()]
 
 

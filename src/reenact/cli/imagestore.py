@@ -97,8 +97,12 @@ def push(name: str, target: str | None) -> int:
     """Push the image NAME to a registry, as TARGET if that is given. The login is the engine's own."""
     from ..engine.find import find_engine
     from ..environment.images import exchange
+    from ..environment.images.saved import note_pushed
+    from ..store.project import Store
 
     image, there = exchange.push(find_engine(), name, target, _echo())
+    if there is not None:
+        note_pushed(Store.open(os.getcwd(), create=True).folder, there, image)
     say(f"{target or image.name} is pushed: {there or image.id}")
     sys.stdout.write(f"{there or image.id}\n")
     return 0

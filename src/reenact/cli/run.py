@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..errors import ReenactError
+from .contained import Wanted, contained
 
 
 class _Run(click.Command):
@@ -46,6 +47,7 @@ class _Run(click.Command):
 @click.option(
     "-d", "--detach", is_flag=True, help="Return at once, and print the id: the run outlives the terminal and ssh."
 )
+@contained
 @click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON line about the run.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=False)
@@ -61,6 +63,7 @@ def command(
     as_json: bool,
     quiet: bool,
     command: tuple[str, ...],
+    **flags: Any,
 ) -> int:
     """Run COMMAND unchanged, watch it, and keep a complete record.
 
@@ -69,6 +72,7 @@ def command(
     """
     from ..config.overrides import load, overrides
     from ..replay.command import resolve_command
+    from ..replay.contained import check_gpus
     from ..replay.session import Request
     from ..store.project import Store
 
@@ -76,11 +80,22 @@ def command(
     if python is not None:
         env["REENACT_PYTHON"] = python
     cwd = os.getcwd()
-    argv, kind = resolve_command(command, cwd, env)
+    wanted = Wanted.of(flags, command)
+    if wanted is None:
+        argv, kind = resolve_command(command, cwd, env)
+    else:
+        argv, kind = wanted.command(cwd, python)
     env.pop("REENACT_PYTHON", None)
     store = Store.open(cwd, create=True)
+    container = None
+    if wanted is not None:
+        container, env = wanted.container(store.root, env, lambda text: _say(quiet, text))
     changes = overrides(argv, kind, load(argv, kind, cwd, env), str(store.root))
-    request = Request(argv, kind, cwd, env, name, experiment, tags, note, deterministic, tuple(changes))
+    request = Request(
+        argv, kind, cwd, env, name, experiment, tags, note, deterministic, tuple(changes), container=container
+    )
+    if container is not None:
+        check_gpus(store, container)
     earlier = _tried(store, request)
     if earlier is not None and once:
         _say(quiet, f"run before as {_described(earlier)}; not run again (--once)")
@@ -137,6 +152,7 @@ def record(store: Any, request: Any, quiet: bool, as_json: bool, earlier: Any = 
         raise _not_sealed(error, session) from error
     _end_lines(session.within_line, quiet, as_json)
     _end(quiet, manifest, earlier)
+    _tell_left(quiet, session.run_dir, manifest)
     _advise(quiet, session.run_dir, manifest)
     _print_json(as_json, manifest)
     return manifest.exit_code if manifest.exit_code is not None else 1
@@ -207,6 +223,17 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
     if missing:
         done = f"{len(manifest.trials) - missing} of {len(manifest.trials)} trials have ended"
         _say(quiet, f"{done}; go on with `reenact sweep resume {manifest.run}`")
+
+
+def _tell_left(quiet: bool, run_dir: Any, manifest: Any) -> None:
+    """What a container keeps to itself is lost with it."""
+    from ..record.container import load_container
+
+    left = (load_container(run_dir) or {}).get("left") if manifest.container else None
+    if left:
+        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+        _say(quiet, f"written in the container, outside of what is mounted: {', '.join(left[:3])}{more}")
+        _say(quiet, f"fetch it: `reenact cp {manifest.run}:{left[0]} .`, or write into the project or a --mount")
 
 
 def _advise(quiet: bool, run_dir: Any, manifest: Any) -> None:

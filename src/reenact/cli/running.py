@@ -50,6 +50,7 @@ def stop(run: str, kill: bool, grace: float) -> int:
     """
     from ..errors import ReenactError
     from ..record import layout
+    from ..record.container import engine_of, load_container
     from ..record.schema import load_process
     from ..record.status import process_alive, run_status
 
@@ -60,8 +61,12 @@ def stop(run: str, kill: bool, grace: float) -> int:
     if not status.host_known:
         raise ReenactError("elsewhere", f"{folder.name} runs {status.detail}", fix="stop it there")
     process = load_process(folder / layout.PROCESS)
-    if process is not None and process_alive(process.pid, process.start_ticks):
-        _signal(process.pid, signal.SIGKILL if kill else signal.SIGTERM)
+    container = load_container(folder)
+    number = signal.SIGKILL if kill else signal.SIGTERM
+    if container is not None:
+        engine_of(container).call("kill", "--signal", str(int(number)), container["id"], check=False)
+    elif process is not None and process_alive(process.pid, process.start_ticks):
+        _signal(process.pid, number)
     deadline = time.monotonic() + (grace if not kill else 30.0)
     while run_status(folder).status == "running" and time.monotonic() < deadline:
         time.sleep(_PAUSE)

@@ -168,6 +168,11 @@ class Engine:
         return found
 
     @functools.cached_property
+    def about(self) -> dict[str, Any]:
+        """What `alive` told, asked once."""
+        return self.alive()
+
+    @functools.cached_property
     def version(self) -> tuple[int, ...]:
         """Version of the program (not of the daemon); empty where it does not tell."""
         found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", self.call("--version", check=False).stdout)
@@ -188,7 +193,21 @@ class Engine:
         """The engine runs as a user: that user is root in its containers."""
         if self.kind == "podman":
             return os.geteuid() != 0
-        return "name=rootless" in str(self.alive().get("SecurityOptions"))
+        return "name=rootless" in str(self.about.get("SecurityOptions"))
+
+    @functools.cached_property
+    def server_version(self) -> str | None:
+        """Version of the engine itself."""
+        found = self.about.get("ServerVersion") or (self.about.get("version") or {}).get("Version")
+        return str(found) if found else None
+
+    @functools.cached_property
+    def has_bridge(self) -> bool:
+        """There is the network that containers are put on where none is named."""
+        if self.kind == "podman":
+            return True
+        names = self.call("network", "ls", "--format", "{{.Name}}", check=False)
+        return names.returncode != 0 or "bridge" in names.stdout.split()
 
     @functools.cached_property
     def remote(self) -> bool:

@@ -101,6 +101,7 @@ def config_unreadable(kind: str, env: Mapping[str, str], line: str) -> ReenactEr
 def _line(said: str) -> str:
     """The sentence that matters: the last line that is an error, without the client's own prefixes."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line for line in lines if not re.match(r"(See|Run) '(docker|podman) ", line)]
     wanted = [line for line in lines if re.search(r"(?i)error|denied|failed|cannot|no such", line)] or lines
     text = wanted[-1] if wanted else ""
     text = re.sub(r"^(?:docker|Error|ERROR|error|Error response from daemon)\s*:\s*", "", text)

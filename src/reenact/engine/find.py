@@ -66,5 +66,5 @@ def _ready(engine: Engine, alive: bool) -> Engine:
     if engine.kind == "docker" and os.path.exists(config) and not os.access(config, os.R_OK):
         raise config_unreadable(engine.kind, engine.env, f"{config}: permission denied")
     if alive:
-        engine.alive()
+        engine.about  # noqa: B018 - asks it
     return engine

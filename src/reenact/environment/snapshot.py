@@ -32,6 +32,7 @@ def snapshot(
     *,
     hardware: Mapping[str, Any] | None = None,
     variables: Iterable[str] = (),
+    packages: list[dict[str, Any]] | None = None,
 ) -> Snapshot:
     """The environment that a command runs in.
 
@@ -40,10 +41,11 @@ def snapshot(
         env: the user's environment variables, redacted or not.
         hardware: what `hardware.hardware` gave, or None to look now.
         variables: names of further variables that count: those that the program itself reads.
+        packages: the distributions, where they are known already: those of a container.
     """
     about = dict(from_start_event(python)) if "e" in python else dict(python)
     about.pop("site_packages", None)
-    packages = distributions(about.get("path") or [])
+    packages = distributions(about.get("path") or []) if packages is None else packages
     machine = dict(hardware if hardware is not None else read_hardware())
     lock = pylock(packages, about.get("version") or "3")
     cpu, gpus = machine.pop("cpu"), machine.pop("gpus")

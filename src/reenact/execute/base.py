@@ -29,6 +29,8 @@ class RunSpec:
         merge_streams: one pipe for stdout and stderr, so that their interleaving is exact. None: when both are the same
             file here, or when ``echo`` is False.
         forward_signals: pass on the signals that arrive here while the command runs (main thread only).
+        deliver: called with the number of each signal that the command is to get, where it is not the process that is started
+            here itself; that one then hears nothing of the terminal.
     """
 
     argv: tuple[str, ...]
@@ -42,6 +44,7 @@ class RunSpec:
     echo: bool = True
     merge_streams: bool | None = None
     forward_signals: bool = True
+    deliver: Callable[[int], None] | None = None
 
     @property
     def log(self) -> Path:

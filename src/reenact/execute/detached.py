@@ -116,7 +116,9 @@ class DetachedJob:
 
     def signal(self, number: int) -> None:
         """Send a signal to the command; nothing happens when it has ended."""
-        if self._ticks is None or procscan.start_ticks(self.pid) == self._ticks:
+        if self._spec.deliver is not None:
+            self._spec.deliver(number)
+        elif self._ticks is None or procscan.start_ticks(self.pid) == self._ticks:
             try:
                 os.kill(self.pid, number)
             except ProcessLookupError:

@@ -35,11 +35,11 @@ class LocalExecutor:
         """
         program = spawn.find_program(spec)
         inherited = Inherited.current()
-        shared_group = has_controlling_terminal()
+        shared_group = spec.deliver is None and has_controlling_terminal()
         try:
             log = Log(spec.log)
         except OSError as error:
-            raise _unwritable(spec, error) from None
+            raise unwritable(spec, error) from None
         channels, stdio = open_streams(spec)
         relay = SignalRelay(shared_group)
         relay.open(spec.forward_signals)
@@ -55,7 +55,7 @@ class LocalExecutor:
             if os.path.getsize(log.path) == 0:
                 remove(log.path)
             if isinstance(error, OSError):
-                raise _unwritable(spec, error) from None
+                raise unwritable(spec, error) from None
             raise
         finally:
             if (null := stdio.get(0)) is not None:
@@ -105,11 +105,15 @@ class LocalJob:
 
     def signal(self, number: int) -> None:
         """Send a signal to the command; nothing happens when it has ended."""
-        if not self._reaped:
-            try:
-                os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass
+        if self._reaped:
+            return
+        if self._spec.deliver is not None and number != signal.SIGWINCH:
+            self._spec.deliver(number)
+            return
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            pass
 
     def stop(self, grace: float = 5.0) -> Exit:
         """SIGTERM, then SIGKILL after ``grace`` seconds; descendants that are left are killed too."""
@@ -271,7 +275,8 @@ class LocalJob:
             self.problems.append(sentence)
 
 
-def _unwritable(spec: RunSpec, error: OSError) -> ReenactError:
+def unwritable(spec: RunSpec, error: OSError) -> ReenactError:
+    """The error for a run folder that cannot be written."""
     return ReenactError(
         "cannot-record",
         f"the run cannot be recorded in {spec.run_dir}: {error.strerror or error}",

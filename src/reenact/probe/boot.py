@@ -161,7 +161,21 @@ def finish(probe: Probe) -> None:
     probe.write_trace()
     if probe.given is not None:
         fields["not_given"] = probe.given.missed
+    if probe.settings.get("usage"):
+        fields["usage"] = _usage()
     kind = getattr(sys, "last_type", None)
     if kind is not None:
         fields["exception"] = {"type": kind.__name__, "message": str(getattr(sys, "last_value", ""))[:2000]}
     probe.journal.write("end", **fields)
+
+
+def _usage() -> dict[str, Any]:
+    """CPU seconds and the largest resident size in bytes, of this process and its children: in a container only we can tell."""
+    import resource
+
+    own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "user": own.ru_utime + others.ru_utime,
+        "system": own.ru_stime + others.ru_stime,
+        "peak_rss": max(own.ru_maxrss, others.ru_maxrss) * 1024,
+    }

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import ReenactError
 from . import layout
 from .command import argv_files, main_script
+from .container import Mounted
 from .contents import SMALL, Contents, InputState, Stat
 from .journal import JournalTail
 from .meanwhile import written_meanwhile
@@ -64,12 +65,12 @@ class Collector:
     ) -> None:
         self.run_dir = Path(run_dir)
         self.root = os.path.normpath(os.path.abspath(root))
-        self._scan = view.scan if view is not None else lambda: scan_tree(self.root)
         store = self.run_dir.absolute().parent.parent
         private = [str(self.run_dir.absolute())]
         if self.run_dir.parent.name == "runs":
             private.append(str(store))
         temporary: list[str] = []
+        mounted: list[str] | None = None
         self._started_ns = 0
         self._script: str | None = None
         start = None
@@ -83,7 +84,11 @@ class Collector:
             self._started_ns = int(_seconds(start.started) * 1e9)
             self._script = main_script(start)
             self._cwd = os.path.normpath(start.cwd)
-        self.places = Places(self.root, private, temporary)
+            if start.container is not None:
+                mounted = [str(mount["target"]) for mount in start.container["mounts"]]
+                view = view or Mounted(start)
+        self._scan = view.scan if view is not None else lambda: scan_tree(self.root)
+        self.places = Places(self.root, private, temporary, mounted)
         self._contents = Contents(self.run_dir, self.places, blobs, hasher, view)
         self._tails: dict[str, JournalTail] = {}
         self._clocks: dict[str, float] = {}

@@ -18,7 +18,10 @@ def recipe_parts(manifest: Manifest) -> dict[str, Any]:
     command, environment = manifest.command, manifest.environment
     entropy = manifest.entropy
     fixed = entropy.hash_seed if entropy.hash_seed and not entropy.hash_seed.chosen else None
+    container = manifest.container
+    contained = {} if container is None else {"container": [container["image"]["diff_ids"], container["gpus"]]}
     return {
+        **contained,
         "code": sorted([_place(file.path), file.digest] for file in manifest.code.files),
         "argv": _argv(manifest),
         "cwd": command.cwd,
@@ -60,6 +63,7 @@ def referenced(manifest: Manifest) -> set[str]:
     found.update(file.digest for file in manifest.inputs)
     found.update(file.digest for file in manifest.outputs)
     found.add(manifest.environment.lock)
+    found.add(((manifest.container or {}).get("build") or {}).get("lock"))
     found.add(manifest.code.git.patch if manifest.code.git else None)
     return {digest for digest in found if digest}
 

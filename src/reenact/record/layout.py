@@ -24,6 +24,7 @@ CONFIG = "config"
 SEAL_LOCK = "seal.lock"
 CONSTANTS = "constants.json"
 EDITED = "edited"
+CONTAINER = "container.json"
 
 FILES = (
     START,
@@ -41,5 +42,6 @@ FILES = (
     FREEZE,
     SEAL_LOCK,
     CONSTANTS,
+    CONTAINER,
 )
 FOLDERS = (JOURNAL, TRACE, METRICS, VERDICTS, PRE, CONFIG, EDITED)

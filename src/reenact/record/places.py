@@ -28,11 +28,19 @@ class Places:
         root: the project root.
         private: folders of reenact's own: the run folder and the store.
         temporary: folders for temporary files, besides the system's.
+        mounted: of a container: what lies on this machine, besides the root; None without one.
     """
 
-    def __init__(self, root: str, private: list[str], temporary: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        private: list[str],
+        temporary: list[str] | None = None,
+        mounted: list[str] | None = None,
+    ) -> None:
         self.root = os.path.normpath(root)
         self._private = [os.path.normpath(folder) for folder in private]
+        self._mounted = mounted
         self._prefixes: list[str] = []
         folders = [tempfile.gettempdir(), "/tmp", "/var/tmp", *(temporary or [])]
         self._temporary = list(dict.fromkeys(os.path.normpath(folder) for folder in folders if os.path.isabs(folder)))
@@ -73,13 +81,21 @@ class Places:
                 return True
         if inside:
             return False
+        if self._mounted is not None:
+            # The rest of a container's files is known by its image's digest, or stays in it.
+            return not self._is_mounted(path)
         if any(is_under(path, folder) for folder in _SYSTEM):
             return True
         return any(path.startswith(stem) and "/" in path[len(stem) :][:4] for stem in _SYSTEM_STEMS)
 
     def is_temporary(self, path: str) -> bool:
         """True below a folder for temporary files, unless it is a path of the project."""
-        return not self.in_root(path) and any(is_under(path, folder) for folder in self._temporary)
+        if self.in_root(path) or self._is_mounted(path):
+            return False
+        return any(is_under(path, folder) for folder in self._temporary)
+
+    def _is_mounted(self, path: str) -> bool:
+        return any(is_under(path, target) for target in self._mounted or ())
 
     def is_scratch(self, path: str) -> bool:
         """True for a temporary file that has the look of a library's own; others, if they stay, are outputs."""

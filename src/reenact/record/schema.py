@@ -80,6 +80,7 @@ class Start(Struct, frozen=True, kw_only=True):
     user: str | None = None
     hash_seed: HashSeed | None = None
     overrides: list[Override] = []
+    container: dict[str, Any] | None = None
 
 
 class Resources(Struct, frozen=True):
@@ -341,6 +342,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     environment: Environment
     entropy: Entropy
     settings: dict[str, Any]
+    container: dict[str, Any] | None = None
     traces: list[Trace]
     metrics: dict[str, Metric]
     resources: Resources

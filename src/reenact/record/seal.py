@@ -159,9 +159,10 @@ def _build(
         environment=env,
         entropy=summarise_entropy(folder, start, journals),
         settings=start.options,
+        container=start.container,
         traces=traces,
         metrics=metrics,
-        resources=_resources(start, end, ended),
+        resources=_resources(start, end, ended, journals),
         processes=[_process(name, starts[name], events) for name, events in journals.items()],
         hazards=_hazards(journals) + notices(context, end.exit_code if end else None),
         gaps=(unique := list(dict.fromkeys(gaps))),
@@ -339,10 +340,16 @@ def _last_sign(folder: Path, journals: Journals) -> str | None:
     return iso_time(when)
 
 
-def _resources(start: Start, end: End | None, ended: str | None) -> Resources:
+def _resources(start: Start, end: End | None, ended: str | None, journals: Journals) -> Resources:
     if end is None:
         return Resources(wall=_between(start.started, ended))
-    return Resources(end.wall, end.user, end.system, end.peak_rss)
+    if start.container is None:
+        return Resources(end.wall, end.user, end.system, end.peak_rss)
+    # What we waited for was the engine's client. Processes that were killed, or are no Python, tell nothing.
+    used: dict[str, Any] = next(
+        (event["usage"] for event in journals.get("rank0", []) if isinstance(event.get("usage"), dict)), {}
+    )
+    return Resources(end.wall, used.get("user"), used.get("system"), used.get("peak_rss"))
 
 
 def _between(started: str, ended: str | None) -> float | None:

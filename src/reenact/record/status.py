@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..errors import ReenactError
 from . import layout
+from .container import load_container
 from .schema import End, ProcessInfo, Start, Status, load_end, load_process, load_start
 
 _STOPPED_FROM_OUTSIDE = {signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP}
@@ -64,6 +65,9 @@ def _unsealed(folder: Path, start: Start) -> StatusInfo:
         return StatusInfo("interrupted", "the machine was restarted while it ran", False, True)
     if command is not None and process_alive(command.pid, command.start_ticks):
         return StatusInfo("running", "reenact itself is gone; the command goes on", False, True)
+    contained = load_container(folder) or {}
+    if contained.get("pid") and process_alive(contained["pid"], contained.get("start_ticks")):
+        return StatusInfo("running", "reenact itself is gone; its container goes on", False, True)
     return StatusInfo("interrupted", "reenact and the command are gone without a word", False, True)
 
 

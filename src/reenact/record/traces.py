@@ -19,6 +19,7 @@ from .trace import RAW, Kind, TraceReader, names_path
 _RANK = re.compile(r"rank(\d+)(?:~\d+)?")  # ~2: a second process of that rank, such as a script below its launcher
 _SAMPLED = (int(Kind.GRAD), int(Kind.PARAM))
 _LOSS = int(Kind.LOSS)
+_RNG = int(Kind.RNG)
 
 
 @dataclass
@@ -77,16 +78,17 @@ def summarise(run_dir: str | os.PathLike[str], path: Path, schedules: list[Any],
     reader = TraceReader(path)
     process = path.name.removesuffix(".trace")
     names = reader.names
+    idle = _idle_generators(reader)
     core = hashlib.sha256(_names_bytes(path))
     losses: dict[int, Summary] = {}
     for chunk in reader.chunks():
         kept: list[bytes] = []
         start = 0
         for index, (kind, flags, name, step, value) in enumerate(RECORD.iter_unpack(chunk)):
-            if kind in _SAMPLED:
-                if not always_sampled(step):
-                    kept.append(chunk[start : index * RECORD.size])
-                    start = (index + 1) * RECORD.size
+            left_out = kind in _SAMPLED and not always_sampled(step)
+            if left_out or (kind == _RNG and name in idle):
+                kept.append(chunk[start : index * RECORD.size])
+                start = (index + 1) * RECORD.size
             elif kind == _LOSS and flags & RAW:
                 losses.setdefault(name, Summary()).add(bits_float(value))
         for piece in (*kept, chunk[start:]):
@@ -107,6 +109,17 @@ def summarise(run_dir: str | os.PathLike[str], path: Path, schedules: list[Any],
         key = "loss" if not metrics else names[name].name if name < len(names) else f"loss.{len(metrics)}"
         metrics.setdefault(key, summary.metric())
     return TraceSummary(trace, metrics)
+
+
+def _idle_generators(reader: TraceReader) -> set[int]:
+    """Names of random generators that never moved: where they stood differs from run to run, and made no difference."""
+    first: dict[int, int] = {}
+    moved: set[int] = set()
+    for chunk in reader.chunks():
+        for kind, _, name, _, value in RECORD.iter_unpack(chunk):
+            if kind == _RNG and first.setdefault(name, value) != value:
+                moved.add(name)
+    return first.keys() - moved
 
 
 def read_metrics(paths: list[Path]) -> dict[str, Metric]:

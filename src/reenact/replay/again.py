@@ -15,12 +15,14 @@ import msgspec
 from ..environment.compare import EnvChange
 from ..environment.variables import missing_secrets, replay_env
 from ..errors import EXIT_NOT_REPLAYABLE, ReenactError
+from ..execute.containers import Container
 from ..record import layout
 from ..record.schema import Manifest
 from ..record.trials import trial_of
 from ..store.gc import workspace_folder
 from ..store.project import Store
 from .compositions import ConfigDifference
+from .contained import compare_container, probe_bind, replay_container_env, restore_container
 from .difference import Difference
 from .follow import Follower
 from .interpreter import Chosen, choose_interpreter
@@ -77,9 +79,14 @@ def replay(
     """
     baseline = store.manifest(run)
     refuse_unreplayable(baseline)
-    chosen = choose_interpreter(store, baseline, options, progress)
-    python = chosen.python or (str(chosen.folder / "bin" / "python") if chosen.folder else None)
-    differences = check_environment(store, baseline, python, progress)
+    container = None
+    if baseline.container is not None:
+        container, chosen = restore_container(store, baseline, progress.message), Chosen(options.python)
+        differences = compare_container(store, baseline, container, progress.message)
+    else:
+        chosen = choose_interpreter(store, baseline, options, progress)
+        python = chosen.python or (str(chosen.folder / "bin" / "python") if chosen.folder else None)
+        differences = check_environment(store, baseline, python, progress)
     recorded = recorded_files(baseline)
     refuse_changed_inputs(store, baseline, recorded, options, progress)
     run_dir = store.new_run_dir()
@@ -90,7 +97,7 @@ def replay(
         shutil.rmtree(run_dir, ignore_errors=True)
         raise
     try:
-        request, rerun = _request(store, baseline, workspace, chosen, options, progress)
+        request, rerun = _request(store, baseline, workspace, chosen, container, options, progress)
         session = begin(store, request, rerun, run=run_dir.name, window=window)
         follower = Follower(store, baseline, session.run_dir, options, progress, window)
         candidate = session.execute(echo=options.echo, on_tick=follower.tick)
@@ -158,10 +165,13 @@ def _request(
     baseline: Manifest,
     workspace: Workspace,
     chosen: Chosen,
+    container: Container | None,
     options: Options,
     progress: Progress,
 ) -> tuple[Request, Rerun]:
     env = replay_env(baseline.command.env, dict(os.environ)) | workspace.env_changes
+    if container is not None:
+        env = replay_container_env(baseline.command.env)
     for name in missing_secrets(baseline.command.env, dict(os.environ)):
         progress.message(f"{name} is not set here, and its recorded value was redacted")
     argv = workspace.argv if chosen.python is None else (chosen.python, *workspace.argv[1:])
@@ -176,6 +186,7 @@ def _request(
         experiment=baseline.experiment,
         deterministic=bool(baseline.settings.get("deterministic")),
         overrides=tuple(baseline.overrides),
+        container=container,
     )
     rerun = Rerun(
         baseline=baseline.run,
@@ -187,5 +198,6 @@ def _request(
         place=workspace.map_path,
         tree=workspace.tree,
         jobs=_jobs(baseline),
+        binds=(*workspace.binds, probe_bind()),
     )
     return request, rerun

@@ -51,6 +51,26 @@ def resolve_command(words: Sequence[str], cwd: str, env: Mapping[str, str]) -> t
     return tuple(words), "command"
 
 
+def inside_command(words: Sequence[str], cwd: str, python: str) -> tuple[tuple[str, ...], Kind]:
+    """Like `resolve_command` for a container, where programs are those of its image.
+
+    Args:
+        python: the interpreter for scripts, as the image names it.
+
+    Raises:
+        ReenactError: there is no command, or no such script.
+    """
+    if not words:
+        raise ReenactError("no-command", "there is no command to run", valid=VALID)
+    first = words[0]
+    path = os.path.join(cwd, first)
+    if first.endswith((".py", ".pyw")) or os.path.isfile(os.path.join(path, "__main__.py")):
+        if not os.path.exists(path):
+            raise _no_script(first, cwd)
+        return (python, *words), "script"
+    return tuple(words), python_kind(words) if _is_python(first) else "command"
+
+
 def python_kind(words: Sequence[str]) -> Kind:
     """Kind of a command whose program is Python."""
     rest = iter(words[1:])

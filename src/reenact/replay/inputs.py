@@ -65,7 +65,7 @@ def locate(recorded: Recorded, root: str, blob_path: BlobPath, digest_of: Digest
     files += [(file, False) for file in recorded.inputs]
     for file, blob_first in files:
         relative = relative_to_root(file.path, recorded.root)
-        place = os.path.join(root, relative) if relative is not None else os.path.normpath(file.path)
+        place = os.path.join(root, relative) if relative is not None else recorded.place(file.path)
         if relative is None and any(is_under(place, kernel) for kernel in KERNEL_PLACES):
             continue
         # An environment inside the project is shown whole, so a blob cannot stand in for one file of it.

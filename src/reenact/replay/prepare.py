@@ -21,10 +21,10 @@ from ..errors import EXIT_NOT_REPLAYABLE, ReenactError
 from ..record.schema import Manifest
 from ..store.project import Store
 from . import recorded as rec
+from .contained import INJECT, mounts_of
 from .difference import Tolerance
 from .inputs import check_inputs
 from .runs import cut_short
-from .session import INJECT
 from .workspace import Workspace, build
 
 TOLD_AT_MOST = 10
@@ -119,7 +119,7 @@ def check_environment(store: Store, baseline: Manifest, python: str | None, prog
 
 
 def recorded_files(baseline: Manifest) -> rec.Recorded:
-    python = baseline.environment.python
+    prefixes = (baseline.environment.python.get(name) for name in ("prefix", "base_prefix"))
     return rec.Recorded(
         root=baseline.command.root,
         cwd=baseline.command.cwd,
@@ -131,8 +131,10 @@ def recorded_files(baseline: Manifest) -> rec.Recorded:
         made=tuple(baseline.made),
         removed=tuple(baseline.removed),
         outside=tuple(baseline.outside),
-        prefixes=tuple(p for p in (python.get("prefix"), python.get("base_prefix")) if p),
+        # Of a container's environment nothing lies here.
+        prefixes=tuple(p for p in prefixes if p) if baseline.container is None else (),
         editables=tuple(d.location for d in baseline.environment.distributions if d.editable and d.location),
+        mounts=mounts_of(baseline.container) if baseline.container is not None else (),
     )
 
 
@@ -141,7 +143,7 @@ def _tell_gone_inputs(store: Store, recorded: rec.Recorded, progress: Progress) 
     gone = []
     for file in _untouched_inputs(recorded):
         relative = rec.relative_to_root(file.path, recorded.root)
-        place = os.path.join(store.root, relative) if relative is not None else file.path
+        place = os.path.join(store.root, relative) if relative is not None else recorded.place(file.path)
         if file.digest is not None and not os.path.exists(place) and store.blobs.has(file.digest):
             gone.append(file.path)
     for path in gone[:TOLD_AT_MOST]:
@@ -215,7 +217,8 @@ def build_workspace(
         digest_of=lambda path: store.hasher.hash(path).digest,
         environ=baseline.command.env,
         writable=[run_dir],
-        readable=[store.run_dir(baseline.run), INJECT.parent.parent],
+        readable=[store.run_dir(baseline.run), *([] if baseline.container else [INJECT.parent.parent])],
+        isolation="container" if baseline.container else None,
     )
     for note in workspace.notes:
         progress.message(note)

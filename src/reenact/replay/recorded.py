@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from ..execute.containers import Bind
+
 # Kernel views and devices: their content is made when read, so there is nothing to check or to give back.
 KERNEL_PLACES = ("/proc", "/sys", "/dev")
 
@@ -63,6 +65,7 @@ class Recorded:
         outside: absolute paths written outside root.
         prefixes: ``sys.prefix`` and ``sys.base_prefix`` of the interpreters used.
         editables: absolute source folders of editable installs.
+        mounts: what a container had mounted besides the project.
     """
 
     root: str
@@ -77,6 +80,14 @@ class Recorded:
     outside: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     editables: tuple[str, ...] = ()
+    mounts: tuple[Bind, ...] = ()
+
+    def place(self, path: str) -> str:
+        """Where an absolute path outside the root lies on this machine."""
+        for mount in sorted(self.mounts, key=lambda mount: -len(mount.target)):
+            if is_under(path, mount.target):
+                return os.path.normpath(mount.source + path[len(mount.target) :])
+        return os.path.normpath(path)
 
 
 def is_under(path: str, folder: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..record.atomic import tmp_name
 from ..record.schema import CodeFile, InputFile, Manifest, Trial
 from ..store.index import Index
 from ..store.project import Store
+from .contained import replay_container_env, restore_container
 from .interpreter import choose_interpreter
 from .prepare import Options, Progress, is_config, recorded_files, refuse_changed_inputs
 from .sandbox import Mount, Sandbox, available
@@ -102,7 +103,11 @@ def resuming(store: Store, sweep: Sweep, again: Mapping[str, Any], progress: Pro
     manifest = sweep.manifest
     recorded = recorded_files(manifest)
     refuse_changed_inputs(store, manifest, recorded, Options(), _Silent())
-    python = choose_interpreter(store, manifest, Options(in_place_env=True), progress).python
+    container, python = None, None
+    if manifest.container is not None:
+        container = restore_container(store, manifest, progress.message)
+    else:
+        python = choose_interpreter(store, manifest, Options(in_place_env=True), progress).python
     root = str(store.root)
     cwd = os.path.normpath(os.path.join(root, manifest.command.cwd))
     folder = store.tmp_folder / tmp_name("shown")
@@ -110,7 +115,12 @@ def resuming(store: Store, sweep: Sweep, again: Mapping[str, Any], progress: Pro
         shown = _shown(store, manifest, folder)
         for path in sorted(shown):
             progress.message(f"{os.path.relpath(path, root)} has changed since: the sweep sees its recorded content")
-        yield _request(store, manifest, again, python, cwd, shown)
+        request = _request(store, manifest, again, python, cwd, shown)
+        if container is not None:
+            request = replace(request, env=replay_container_env(manifest.command.env), container=container)
+        elif shown:
+            request = replace(request, pre_exec=_mounts(shown, cwd).enter)
+        yield request
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -144,7 +154,6 @@ def _request(
             hash_seed=manifest.entropy.hash_seed,
             done=dict(again),
             shown=shown,
-            pre_exec=_mounts(shown, cwd).enter if shown else None,
         ),
     )
 

@@ -23,21 +23,22 @@ from ..environment.snapshot import snapshot
 from ..environment.source import git_state
 from ..errors import ReenactError
 from ..execute.base import Executor, Exit, RunSpec
+from ..execute.container import ContainerExecutor
+from ..execute.containers import Bind, Container
 from ..execute.local import LocalExecutor
 from ..execute.procscan import open_files
 from ..probe.redact import redact_argv, redact_env
 from ..record import layout
 from ..record.atomic import write_atomic
 from ..record.collect import Collector
+from ..record.container import Mounted
 from ..record.ids import iso_time
 from ..record.scan import Scan, scan_tree
 from ..record.schema import HashSeed, Manifest, Override, Start
 from ..record.status import boot_id, this_process
 from ..store.project import Store
+from .contained import INJECT, INJECT_INSIDE, describe_container, keep_lock, project_binds
 from .edited import Edited, edit, write_constants
-
-INJECT = Path(__file__).resolve().parent.parent / "probe" / "inject"
-"""The folder that goes first on PYTHONPATH."""
 
 LAUNCHERS = ("torchrun", "torch.distributed.run", "torch.distributed.launch", "accelerate", "deepspeed")
 
@@ -54,7 +55,6 @@ class Resume:
         hash_seed: its PYTHONHASHSEED.
         done: what each job that is not executed again gave to the sweeper, by its number.
         shown: paths at which the program sees the recorded content instead, and where that lies.
-        pre_exec: see `RunSpec`.
     """
 
     run: str
@@ -62,7 +62,6 @@ class Resume:
     hash_seed: HashSeed | None
     done: Mapping[str, Any]
     shown: Mapping[str, Path]
-    pre_exec: Callable[[], None] | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,8 @@ class Request:
         deterministic: ask the frameworks for deterministic algorithms.
         overrides: constants that words of argv change; the program does not get those words.
         resume: the sweep that this one goes on with, or None.
+        pre_exec: see `RunSpec`.
+        container: where it is executed; None for this machine as it is. ``env`` is what it is to see in there.
     """
 
     argv: tuple[str, ...]
@@ -90,6 +91,8 @@ class Request:
     deterministic: bool = False
     overrides: tuple[Override, ...] = ()
     resume: Resume | None = None
+    pre_exec: Callable[[], None] | None = None
+    container: Container | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class Rerun:
         place: where a path of the replayed process lies for us.
         tree: the folder that stands for the root.
         jobs: of a sweep: ``only`` the one job to execute, or None; ``done`` what others gave to the sweeper, by number.
-        prepare: called with the run folder before the command starts, to make the workspace reach it.
+        binds: what is mounted into a container.
     """
 
     baseline: str
@@ -118,6 +121,7 @@ class Rerun:
     place: Callable[[str], Path]
     tree: Path
     jobs: Mapping[str, Any] | None = None
+    binds: tuple[Bind, ...] = ()
 
 
 @dataclass
@@ -162,27 +166,27 @@ class Session:
             ReenactError: the command could not be started (the run folder is gone then), or, where ``exit`` is set, it
                 has ended and its record could not be sealed.
         """
-        resume = self.request.resume
+        resume, contained = self.request.resume, self.request.container is not None
         spec = RunSpec(
             argv=self.argv,
-            cwd=self.rerun.start_cwd if self.rerun else self.request.cwd,
+            cwd=self.rerun.start_cwd if self.rerun and not contained else self.request.cwd,
             env=self.env,
             run_dir=self.run_dir,
-            pre_exec=self.rerun.pre_exec if self.rerun else resume.pre_exec if resume else None,
+            pre_exec=self.rerun.pre_exec if self.rerun else self.request.pre_exec,
             echo=echo,
             stdin="inherit" if echo else "null",
         )
-        view = _View(self.rerun) if self.rerun else _Shown(resume.shown, self.start.root) if resume else None
+        view = _View(self.rerun) if self.rerun else _Shown(resume.shown, self.start) if resume else None
         collector = Collector(self.run_dir, self.start.root, self.store.blobs, self.store.hasher, view=view)
         before = view.scan() if view else scan_tree(self.start.root)
         try:
-            job = (executor or LocalExecutor()).start(spec)
+            job = self._placed(executor or LocalExecutor()).start(spec)
         except BaseException:
             shutil.rmtree(self.run_dir, ignore_errors=True)
             raise
         if on_start is not None:
             on_start()
-        observer = _Observer(self, collector, job.pid)
+        observer = _Observer(self, collector, job.pid if self.request.container is None else None)
         observer.start()
 
         def tick() -> None:
@@ -198,6 +202,14 @@ class Session:
             observer.finish()
         self.problems += job.problems + observer.problems
         return self.store.seal(self.run, collector=collector, before_scan=before, problems=self.problems)
+
+    def _placed(self, executor: Executor) -> Executor:
+        """The executor, or a container that it looks after."""
+        container = self.request.container
+        if container is None:
+            return executor
+        binds = self.rerun.binds if self.rerun else project_binds(self)
+        return ContainerExecutor(container, binds, self.run, executor, keep=self.rerun is None)
 
 
 def begin(
@@ -234,6 +246,9 @@ def begin(
     if given is not None:
         settings["replay_dir"] = str(given)
     options: dict[str, Any] = {"deterministic": request.deterministic}
+    if request.container is not None:
+        settings["usage"] = True
+        keep_lock(store, request.container)
     jobs = rerun.jobs if rerun is not None else {"done": resume.done, "only": None} if resume is not None else None
     if jobs is not None:
         settings["jobs"] = jobs
@@ -267,6 +282,7 @@ def begin(
         user=_user(),
         hash_seed=hash_seed,
         overrides=list(request.overrides),
+        container=request.container.to_json() if request.container is not None else None,
     )
     problems = []
     try:
@@ -301,7 +317,8 @@ def _environment(
     if request.deterministic and "CUBLAS_WORKSPACE_CONFIG" not in env:
         env["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     own = env.get("PYTHONPATH")
-    env["PYTHONPATH"] = str(INJECT) + (os.pathsep + own if own else "")
+    inject = str(INJECT) if request.container is None else INJECT_INSIDE
+    env["PYTHONPATH"] = inject + (os.pathsep + own if own else "")
     env[knobs.PROBE] = str(run_dir / layout.PROBE)
     env.pop(knobs.PROCESS, None)
     return env, hide, hash_seed
@@ -337,21 +354,21 @@ class _View:
 class _Shown:
     """Where the files of a sweep that goes on lie for us: some are shown to it with their recorded content."""
 
-    def __init__(self, shown: Mapping[str, Path], root: str) -> None:
+    def __init__(self, shown: Mapping[str, Path], start: Start) -> None:
         self._shown = shown
-        self._root = root
+        self._others = Mounted(start)
 
     def place(self, path: str) -> str:
-        return str(self._shown.get(path, path))
+        return str(self._shown.get(path) or self._others.place(path))
 
     def scan(self) -> Scan:
-        return scan_tree(self._root)
+        return self._others.scan()
 
 
 class _Observer(threading.Thread):
     """While the command runs: takes hold of files as they are named, and describes the environment and the source."""
 
-    def __init__(self, session: Session, collector: Collector, pid: int) -> None:
+    def __init__(self, session: Session, collector: Collector, pid: int | None) -> None:
         super().__init__(name="reenact-observer", daemon=True)
         self._session = session
         self._collector = collector
@@ -377,6 +394,8 @@ class _Observer(threading.Thread):
         self.join()
 
     def _open_files(self) -> None:
+        if self._pid is None:
+            return
         try:
             self._collector.saw_open(open_files(self._pid))
         except OSError as problem:
@@ -397,15 +416,20 @@ class _Observer(threading.Thread):
 
     def _environment(self) -> None:
         session = self._session
-        machine = hardware()
+        container = session.request.container
+        machine = hardware() if container is None else {}
         python = self._start_event()
-        if python is None and session.request.kind != "command":
+        packages: list[dict[str, Any]] | None = None
+        if container is not None:
+            inside = describe_container(session.store, container, python)
+            machine, packages = inside["hardware"], inside["distributions"]
+        elif python is None and session.request.kind != "command":
             try:
                 cache = str(session.store.folder / "cache" / "interpreters.json")
                 python = probe_interpreter(session.request.argv[0], dict(session.request.env), cache)
             except ReenactError as problem:
                 self.problems.append(f"environment: {problem.what}")
-        found = snapshot(python or {"path": []}, session.request.env, hardware=machine)
+        found = snapshot(python or {"path": []}, session.request.env, hardware=machine, packages=packages)
         write_atomic(session.run_dir / layout.ENVIRONMENT, json.dumps(found.environment, default=str).encode())
         if found.environment["distributions"]:
             session.store.blobs.put_bytes(found.lock.encode())

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from reenact.errors import ReenactError
+from reenact.execute.containers import Bind
 from reenact.replay import sandbox
+from reenact.replay.container_workspace import Binds
 from reenact.replay.guard import Changed, Guard
 from reenact.replay.inputs import BlobPath, DigestOf, InputProblem, Located, locate, problems
 from reenact.replay.namespace import Namespace, Unsuitable, not_replayable
@@ -20,7 +22,7 @@ from reenact.replay.removal import remove_tree
 from reenact.replay.sandbox import Overlay
 from reenact.replay.translate import translation
 
-Isolation = Literal["namespace", "folder"]
+Isolation = Literal["namespace", "folder", "container"]
 LINKS_AT_MOST = 40
 
 
@@ -30,7 +32,8 @@ class Workspace:
 
     Attributes:
         isolation: ``namespace``: the replayed process sees the recorded paths, and writes land in the workspace;
-            ``folder``: it runs in the workspace at the workspace's own path.
+            ``folder``: it runs in the workspace at the workspace's own path; ``container``: what is in ``binds`` is mounted
+            into one, at the recorded paths.
         tree: the folder that stands for the project's root.
         seen: the project's root as the replayed process names it.
         argv, cwd: what to execute, and where, as the replayed process names it.
@@ -39,6 +42,7 @@ class Workspace:
         needs_permission: paths outside that the replay would write for real: refuse unless the user agreed.
         redirected: paths outside whose writes stay private, with the folder that is covered.
         notes: what differs from the recorded circumstances, for a person.
+        binds: what is to be mounted into a container.
     """
 
     isolation: Isolation
@@ -51,9 +55,11 @@ class Workspace:
     needs_permission: tuple[str, ...]
     redirected: dict[str, str]
     notes: tuple[str, ...]
+    binds: tuple[Bind, ...] = ()
     _roots: tuple[str, ...] = ()
     _reached: tuple[str, ...] = ()
     _mounts: dict[str, str] = field(default_factory=dict)
+    _shown: dict[str, str] = field(default_factory=dict)
     _overlays: tuple[Overlay, ...] = ()
     _removed: tuple[str, ...] = ()
     _guard: Guard | None = None
@@ -105,6 +111,9 @@ class Workspace:
         for root in self._roots:
             if is_under(path, root):
                 return self._in_tree(path[len(root) :].strip("/"), links)
+        for place in sorted(self._shown, key=len, reverse=True):
+            if is_under(path, place):
+                return self._shown[place] + path[len(place) :]
         real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         for overlay in self._overlays:
             private = upper_path(overlay, real)
@@ -169,6 +178,8 @@ def build(
     job = _Job(recorded, full, now, located, dict(environ or {}), kept, shown)
     notes: list[str] = []
     try:
+        if isolation == "container":
+            return job.in_container()
         if isolation != "folder":
             for seen in dict.fromkeys((os.path.normpath(recorded.root), now)):
                 try:
@@ -268,6 +279,31 @@ class _Job:
             | {side: self.root},
             _overlays=tuple(plan.overlays),
             _removed=(self.target, *self.scratch),
+            _guard=Guard(self._guarded(placement.linked)),
+        )
+
+    def in_container(self) -> Workspace:
+        os.mkdir(self.tree)
+        plan = Binds(self.recorded, self.root, self.tree, os.path.join(self.target, "mounts"))
+        placement = plan.arrange(self.located, self.readable, self.writable)
+        seen = self.recorded.root
+        return Workspace(
+            isolation="container",
+            tree=Path(self.tree),
+            seen=seen,
+            argv=self.recorded.argv,
+            cwd=os.path.normpath(os.path.join(seen, self._cwd())),
+            env_changes={},
+            pre_exec=None,
+            needs_permission=(),
+            redirected={},
+            notes=(),
+            binds=tuple(plan.binds),
+            _roots=(seen,),
+            _reached=self._reached(),
+            _mounts={mount.dest: mount.source for mount in placement.mounts},
+            _shown=plan.shown,
+            _removed=(self.target,),
             _guard=Guard(self._guarded(placement.linked)),
         )
 

@@ -15,6 +15,7 @@ from ..record import layout
 from ..record.atomic import raise_clean, tmp_name, write_atomic
 from ..record.canonical import canonical_json
 from ..record.collect import Collector
+from ..record.container import recover, remove_container
 from ..record.ids import RUN_ID, new_run_id
 from ..record.scan import Scan
 from ..record.schema import Manifest, load_manifest, load_start
@@ -179,6 +180,7 @@ class Store:
         status = run_status(folder)
         if status.status == "running" and status.host_known:
             raise ReenactError("still-running", f"the run {run_id} is still running", fix="stop it first")
+        remove_container(folder)
         self.tmp_folder.mkdir(exist_ok=True)
         aside = self.tmp_folder / tmp_name("rm")
         try:
@@ -203,6 +205,8 @@ class Store:
         """
         folder = self.run_dir(run_id)
         fresh = not (folder / layout.MANIFEST).exists()
+        if fresh:
+            recover(folder)
         root = load_start(folder / layout.START).root if fresh else self.root
         manifest = seal(
             folder,

@@ -119,6 +119,7 @@ def predict_dockerfile(project: str, module: str = "predict") -> str:
 #     reenact image build && docker build -f predict.dockerfile -t {project}-predict .
 #     docker run --rm --init -p 8000:8000 --mount type=bind,source=$PWD/model,target=/model,readonly {project}-predict
 ARG TRAIN={project}:latest
+# Built here, of pylock.toml:  # reenact: ignore[floating-base-image]
 FROM ${{TRAIN}}
 COPY src {WORKDIR}/src
 ENV PYTHONPATH={WORKDIR}/src

@@ -149,8 +149,12 @@ def configured_base(root: Path) -> str | None:
 
 def project_name(root: Path) -> str:
     """The project's name as images may be called: pyproject's, else its folder's."""
-    name = _table(_pyproject(root), "project").get("name") or root.name
-    return re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-") or "project"
+    return image_name(str(_table(_pyproject(root), "project").get("name") or root.name))
+
+
+def image_name(name: str) -> str:
+    """A project's name as images may be called."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "project"
 
 
 def _pyproject(root: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ...record.atomic import raise_clean, tmp_name, write_atomic
 
 FOLDER = "images"
 _INDEX = "saved.json"
+_PUSHED = "pushed.json"
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,7 @@ def save(engine: Engine, image: Image, target: Path | None, store: Path) -> Path
     Raises:
         ReenactError: ``no-space``, ``store-not-writable``, or what the engine says.
     """
-    folder = store / FOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            write_atomic(ignore, b"*\n")
-    except OSError as error:
-        raise_clean(error, folder)
+    folder = _folder(store)
     if target is None:
         name = re.sub(r"[^\w.-]+", "-", image.name.rpartition(":")[0] if image.tags else "image").strip("-")
         target = folder / f"{name.removeprefix('localhost-')}-{image.id.partition(':')[2][:12]}.tar"
@@ -129,22 +123,49 @@ def save(engine: Engine, image: Image, target: Path | None, store: Path) -> Path
         raise_clean(error, target)
     finally:
         aside.unlink(missing_ok=True)
-    known = _known(folder)
-    known[str(target)] = {"id": image.id, "diff_ids": list(image.diff_ids), "name": image.name}
-    write_atomic(folder / _INDEX, json.dumps(known, indent=1, sort_keys=True).encode())
+    _note(folder / _INDEX, str(target), image)
     return target
+
+
+def note_pushed(store: Path, name: str, image: Image) -> None:
+    """Remember that a registry has an image as ``name@sha256:…``: runs that were recorded before do not know it."""
+    _note(_folder(store) / _PUSHED, name, image)
+
+
+def pushed(store: Path, diff_ids: Sequence[str]) -> list[str]:
+    """Where an image with these layers was pushed to, the last first."""
+    known = _known(store / FOLDER / _PUSHED)
+    return [name for name, image in reversed(known.items()) if list(image.get("diff_ids") or ()) == list(diff_ids)]
+
+
+def _folder(store: Path) -> Path:
+    folder = store / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            write_atomic(ignore, b"*\n")
+    except OSError as error:
+        raise_clean(error, folder)
+    return folder
+
+
+def _note(index: Path, name: str, image: Image) -> None:
+    known = {other: value for other, value in _known(index).items() if other != name}
+    known[name] = {"id": image.id, "diff_ids": list(image.diff_ids), "name": image.name}
+    write_atomic(index, json.dumps(known, indent=1).encode())
 
 
 def saved_files(store: Path) -> list[Path]:
     """The files that images of a project were saved to and that are still there: for `recover`."""
     folder = store / FOLDER
-    paths = [*sorted(folder.glob("*.tar")), *(Path(path) for path in _known(folder))]
+    paths = [*sorted(folder.glob("*.tar")), *(Path(path) for path in _known(folder / _INDEX))]
     return [path for path in dict.fromkeys(paths) if path.is_file()]
 
 
-def _known(folder: Path) -> dict[str, Mapping[str, Any]]:
+def _known(index: Path) -> dict[str, Mapping[str, Any]]:
     try:
-        found = json.loads((folder / _INDEX).read_text())
+        found = json.loads(index.read_text())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,0 +1,1 @@
+"""One check a file: ``check(context)`` yields what it found as rows, and changes nothing."""
