@@ -74,13 +74,10 @@ def _transfer(engine: Engine, words: Sequence[str], echo: Callable[[str], None] 
 
 
 def recorded_image(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a run's manifest tells of the image that it ran in; None where it ran in none."""
-    environment = manifest.get("environment") or {}
-    for place in (environment, manifest.get("container") or {}, environment.get("container") or {}, manifest):
-        found = place.get("image")
-        if isinstance(found, dict) and found.get("diff_ids"):
-            return found
-    return None
+    """What a run's manifest tells of the image that it ran in, with the ``name`` that was asked for; None where it ran in none."""
+    container = manifest.get("container") or {}
+    image = container.get("image")
+    return {**image, "name": container.get("name")} if isinstance(image, dict) and image.get("diff_ids") else None
 
 
 def recorded_images(store: Path) -> Iterator[tuple[str, dict[str, Any]]]:
