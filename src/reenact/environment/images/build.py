@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +105,12 @@ def build_image(
 
     Raises:
         ReenactError: ``bad-image-name``, ``no-such-file``, ``unsolvable``, ``no-wheel``, ``build-failed`` and those of `choose_base`.
-            Nothing is tagged, and no file of the project written, then.
+            Nothing is tagged, and no file of the project written (but a lock that was missing), then.
     """
     began = time.monotonic()
+    if wanted.name is not None:
+        check_name(wanted.name)
+    own_file(root, wanted)
     python = probe_interpreter(find_python(env), env)
     data = project_lock(root, python, env, say)
     lock = read_lock(data, root)
@@ -126,7 +129,7 @@ def build_image(
     if lock.data != data:
         write_atomic(root / LOCK, lock.data)
         say(f"{LOCK} pins the base: {base.pin.base} with {base.pin.digest[:19]}")
-    return Built(**{**built.__dict__, "seconds": time.monotonic() - began})
+    return replace(built, seconds=time.monotonic() - began)
 
 
 def build_lock(
@@ -143,7 +146,7 @@ def build_lock(
     """Build an image of a lock on a base; see `build_image`."""
     began = time.monotonic()
     name = check_name(wanted.name) if wanted.name else project_name(root)
-    file = _own_file(root, wanted)
+    file = own_file(root, wanted)
     packages = lock.packages(base.target)
     labels = _labels(lock, base, wanted, file)
     tags = (f"{name}:latest", f"{name}:{lock.digest.partition(':')[2][:12]}")
@@ -307,8 +310,12 @@ def _stages(engine: Engine) -> set[str]:
     return set(engine.call("images", *words, check=False).stdout.split())
 
 
-def _own_file(root: Path, wanted: Wanted) -> Path | None:
-    """The Dockerfile of the project's own, if it is another than the one that is written for it."""
+def own_file(root: Path, wanted: Wanted) -> Path | None:
+    """The Dockerfile of the project's own, if it is another than the one that is written for it.
+
+    Raises:
+        ReenactError: ``no-such-file``, ``no-such-choice``.
+    """
     if wanted.file is not None:
         if wanted.reproducible:
             raise ReenactError(

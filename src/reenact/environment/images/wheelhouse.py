@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ...errors import EXIT_MISSING, ReenactError
 from ...record.atomic import tmp_name
-from ..packages import _fingerprint, normalise
+from ..packages import normalise, record_fingerprint
 from ..uv import find_uv
 from .layers import MTIME
 from .lockfile import File, Package
@@ -307,7 +307,7 @@ def fingerprint(wheel: Path) -> str | None:
     """The fingerprint that a distribution will have once this wheel is installed (see `packages`)."""
     with zipfile.ZipFile(wheel) as archive:
         record = next((name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", name)), None)
-        return _fingerprint(archive.read(record), record.partition("/")[0].encode()) if record else None
+        return record_fingerprint(archive.read(record), record.partition("/")[0].encode()) if record else None
 
 
 def _sha256(path: Path) -> str:
