@@ -30,6 +30,7 @@ def command() -> None:
 )
 @click.option("--reproducible", is_flag=True, help="Assemble it so that it has the same id every time.")
 @click.option("--platform", metavar="P", help="Build for this platform: linux/arm64.")
+@click.option("--network", metavar="NET", help="What the steps of your own Dockerfile may reach: none, host, …")
 @click.option("--no-cache", is_flag=True, help="Build anew, even where this image is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def build(
@@ -39,6 +40,7 @@ def build(
     write: bool,
     reproducible: bool,
     platform: str | None,
+    network: str | None,
     no_cache: bool,
     as_json: bool,
 ) -> int:
@@ -58,7 +60,7 @@ def build(
     root = _root()
     if write:
         return _write_dockerfiles(root, as_json)
-    wanted = Wanted(name, base, Path(file) if file else None, reproducible, platform, not no_cache)
+    wanted = Wanted(name, base, Path(file) if file else None, reproducible, platform, not no_cache, network)
     echo = _echo if is_terminal(sys.stderr) and not as_json else None
     built = build_image(find_engine(), root, wanted, dict(os.environ), say, echo)
     if as_json:

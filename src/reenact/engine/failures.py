@@ -25,7 +25,7 @@ _PLATFORM = (
 )
 _GPU = ("could not select device driver", "nvidia-container", "unresolvable cdi devices", "no such cdi device", "setting up cdi devices", "failed to discover gpu")  # fmt: skip
 _ABSENT = ("no such image", "image not known", "manifest unknown", "not found: manifest", "repository does not exist", "name unknown", "unable to find image")  # fmt: skip
-_LOGIN = ("unauthorized", "authentication required", "denied: requested access", "access to the resource is denied", "no basic auth credentials")  # fmt: skip
+_LOGIN = ("unauthorized", "authentication required", "denied: requested access", "access to the resource is denied", "no basic auth credentials", "toomanyrequests", "pull rate limit")  # fmt: skip
 _UNREACHED = ("no such host", "i/o timeout", "network is unreachable", "tls handshake", "dial tcp", "server gave http response", "context deadline exceeded", "connection reset", "x509:", "bad gateway", "service unavailable")  # fmt: skip
 
 

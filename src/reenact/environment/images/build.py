@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ...engine.cli import Engine
 from ...engine.failures import explain
 from ...engine.image import Image, list_images, need_image
 from ...errors import EXIT_USAGE, ReenactError
-from ...record.atomic import tmp_name, tmp_owner, write_atomic
+from ...record.atomic import raise_clean, tmp_name, tmp_owner, write_atomic
 from ..interpreter import find_python, probe_interpreter
 from ..packages import distributions
 from ..solve import LOCK, find_source
@@ -27,6 +27,7 @@ from ..solve import lock as solve
 from .base import Base, choose_base
 from .dockerfiles import build_dockerfile, train_dockerfile
 from .lockfile import Lock, configured_base, project_name, read_lock, with_pin
+from .reproducible import assemble
 from .wheelhouse import Wheel, Wheelhouse, wheels_folder
 
 TRAIN = "train.dockerfile"
@@ -51,6 +52,7 @@ class Wanted:
         reproducible: the same id each time.
         platform: as Docker spells it; the engine's own when None.
         cache: the builder may take what it built before.
+        network: what the steps of a Dockerfile of one's own may reach, as the engine takes it; the engine's own when None.
     """
 
     name: str | None = None
@@ -59,6 +61,7 @@ class Wanted:
     reproducible: bool = False
     platform: str | None = None
     cache: bool = True
+    network: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,12 @@ def build_image(
 
     Raises:
         ReenactError: ``bad-image-name``, ``no-such-file``, ``unsolvable``, ``no-wheel``, ``build-failed`` and those of `choose_base`.
-            Nothing is tagged, and no file of the project written, then.
+            Nothing is tagged, and no file of the project written (but a lock that was missing), then.
     """
     began = time.monotonic()
+    if wanted.name is not None:
+        check_name(wanted.name)
+    own_file(root, wanted)
     python = probe_interpreter(find_python(env), env)
     data = project_lock(root, python, env, say)
     lock = read_lock(data, root)
@@ -123,7 +129,7 @@ def build_image(
     if lock.data != data:
         write_atomic(root / LOCK, lock.data)
         say(f"{LOCK} pins the base: {base.pin.base} with {base.pin.digest[:19]}")
-    return Built(**{**built.__dict__, "seconds": time.monotonic() - began})
+    return replace(built, seconds=time.monotonic() - began)
 
 
 def build_lock(
@@ -140,7 +146,7 @@ def build_lock(
     """Build an image of a lock on a base; see `build_image`."""
     began = time.monotonic()
     name = check_name(wanted.name) if wanted.name else project_name(root)
-    file = _own_file(root, wanted)
+    file = own_file(root, wanted)
     packages = lock.packages(base.target)
     labels = _labels(lock, base, wanted, file)
     tags = (f"{name}:latest", f"{name}:{lock.digest.partition(':')[2][:12]}")
@@ -154,20 +160,21 @@ def build_lock(
             )
     if file is not None:
         secrets = _secrets(engine, env)
-        run_build(engine, file, root, base, labels, tags, wanted, secrets, log_path(name), echo, network=None)
+        run_build(engine, file, root, base, labels, tags, wanted, secrets, log_path(name), echo, wanted.network)
     else:
         house = Wheelhouse(base.target, str(python["executable"]), env, say)
         wheels = house.fetch(packages)
-        with build_folder() as folder:
-            if wanted.reproducible:
-                from .reproducible import assemble
-
-                assemble(engine, folder, base, wheels, labels, tags, str(python["executable"]), env)
-            else:
-                _fill(folder, wheels, house.uv())
-                own = folder / "Dockerfile"
-                own.write_text(build_dockerfile(engine.builder in ("buildx", "buildkit")))
-                run_build(engine, own, folder, base, labels, tags, wanted, [], log_path(name), echo, network="none")
+        try:
+            with build_folder() as folder:
+                if wanted.reproducible:
+                    assemble(engine, folder, base, wheels, labels, tags, str(python["executable"]), env)
+                else:
+                    _fill(folder, wheels, house.uv())
+                    own = folder / "Dockerfile"
+                    own.write_text(build_dockerfile(engine.builder in ("buildx", "buildkit")))
+                    run_build(engine, own, folder, base, labels, tags, wanted, [], log_path(name), echo, "none")
+        except OSError as error:
+            raise_clean(error, wheels_folder().parent)
     image = need_image(engine, tags[0])
     return Built(image, tags, lock.digest, base, len(packages), True, time.monotonic() - began)
 
@@ -253,7 +260,11 @@ def run_build(
         ReenactError: ``build-failed`` with the last lines, and where the whole output is; ``no-space``, ``wrong-platform`` …
     """
     words = {"buildx": ["buildx", "build", "--load"], "legacy": ["build", "--force-rm"]}.get(engine.builder, ["build"])
-    words += ["--file", str(file), "--build-arg", f"BASE={base.source}"]
+    words += ["--file", str(file)]
+    text = file.read_text("utf-8", "replace")
+    for name, value in (("BASE", base.source), ("PYTHON", base.target.executable)):
+        if re.search(rf"^\s*ARG\s+{name}\b", text, re.MULTILINE | re.IGNORECASE):
+            words += ["--build-arg", f"{name}={value}"]
     words += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
     words += [word for tag in tags for word in ("--tag", tag)]
     words += [word for secret in secrets for word in ("--secret", secret)]
@@ -269,11 +280,18 @@ def run_build(
             if echo is not None:
                 echo(text)
 
-        code = engine.follow([*words, str(context)], line, extra)
+        code = None
+        try:
+            code = engine.follow([*words, str(context)], line, extra)
+        finally:
+            if code != 0:  # also when it was interrupted
+                written.flush()
+                mine = set(re.findall(r"---> ([0-9a-f]{12})$", log.read_text("utf-8", "replace"), re.MULTILINE))
+                for image in _stages(engine) - before:
+                    if image.partition(":")[2][:12] in mine:
+                        engine.call("image", "rm", image, check=False)
     if code == 0:
         return
-    for image in _stages(engine) - before:
-        engine.call("image", "rm", image, check=False)
     lines = [text for text in log.read_text("utf-8", "replace").splitlines() if text.strip()]
     error = explain(engine.kind, ("build",), "\n".join(lines[-12:]), engine.env)
     if error.slug in ("no-space", "engine-down", "engine-denied", "engine-config", "wrong-platform"):
@@ -292,9 +310,19 @@ def _stages(engine: Engine) -> set[str]:
     return set(engine.call("images", *words, check=False).stdout.split())
 
 
-def _own_file(root: Path, wanted: Wanted) -> Path | None:
-    """The Dockerfile of the project's own, if it is another than the one that is written for it."""
+def own_file(root: Path, wanted: Wanted) -> Path | None:
+    """The Dockerfile of the project's own, if it is another than the one that is written for it.
+
+    Raises:
+        ReenactError: ``no-such-file``, ``no-such-choice``.
+    """
     if wanted.file is not None:
+        if wanted.reproducible:
+            raise ReenactError(
+                "no-such-choice",
+                "what a Dockerfile builds has other times each time: --reproducible and --file do not go together",
+                valid="one of them",
+            )
         if not wanted.file.is_file():
             raise ReenactError("no-such-file", f"there is no {wanted.file}", valid="a Dockerfile", exit_code=EXIT_USAGE)
         return wanted.file.resolve()
