@@ -26,7 +26,8 @@ def logged(project: Path, script: str, needs: str, **env: str) -> dict[str, list
         names = read_names(path)
         for chunk in read_chunks(path):
             for number, step, value in zip(chunk.names, chunk.steps, chunk.values):
-                found.setdefault(names[number - 1], []).append((step, value))
+                if number:  # 0: a signal came while it was being written
+                    found.setdefault(names[number], []).append((step, value))
     known = manifest(project, run)["metrics"]
     assert {name: known[name]["count"] for name in found} == {name: len(points) for name, points in found.items()}
     return found

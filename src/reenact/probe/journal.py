@@ -121,7 +121,7 @@ def open_unique(folder: str, name: str, suffix: str) -> tuple[str, int]:
             )
         except FileExistsError:
             continue
-        return unique, _move_up(fd)
+        return unique, move_up(fd)
     raise OSError("no free name for " + name)
 
 
@@ -139,7 +139,8 @@ def still_ours(fd: int, file: tuple[int, int]) -> bool:
         return False
 
 
-def _move_up(fd: int) -> int:
+def move_up(fd: int) -> int:
+    """The descriptor above 99, where it is in nobody's way."""
     try:
         import fcntl
 

@@ -21,7 +21,10 @@ class Finder:
             return None
         from importlib.util import spec_from_file_location
 
-        return spec_from_file_location(name, self._path, submodule_search_locations=[])
+        spec = spec_from_file_location(name, self._path)
+        if spec is not None:
+            spec.submodule_search_locations = []  # the rest of reenact is not for this interpreter
+        return spec
 
 
 def install(probe: Probe) -> None:

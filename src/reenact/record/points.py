@@ -27,18 +27,19 @@ class Chunk(NamedTuple):
     times: array[float]
 
 
-def read_names(path: Path) -> list[str]:
-    """The names of a ``.points`` file, the first of which has the number 1; a torn last line is left out."""
+def read_names(path: Path) -> dict[int, str]:
+    """The names of a ``.points`` file by their numbers; a torn last line is left out."""
     try:
         lines = path.with_suffix(".names").read_bytes().split(b"\n")[:-1]
     except OSError:
-        return []
-    found = []
+        return {}
+    found: dict[int, str] = {}
     for line in lines:
         try:
-            found.append(str(json.loads(line.decode("utf-8", "surrogatepass"))))
-        except ValueError:
-            found.append("?")
+            number, name = json.loads(line.decode("utf-8", "surrogatepass"))
+            found[int(number)] = str(name)
+        except (ValueError, TypeError):
+            continue
     return found
 
 
@@ -74,9 +75,9 @@ def summaries(path: Path) -> dict[str, Metric]:
                 values[number] = array("d")
             values[number].append(value)
         for number, column in values.items():
-            if 0 < number <= len(names):
+            if number in names:
                 found[number] = _joined(found.get(number), _summary(column))
-    return {names[number - 1]: metric for number, metric in found.items()}
+    return {names[number]: metric for number, metric in found.items()}
 
 
 def _summary(column: array[float]) -> Metric:

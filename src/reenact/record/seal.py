@@ -23,6 +23,7 @@ from .leftovers import remove_all, sealed_leftovers
 from .params import gather
 from .params.base import Context
 from .points import summaries, without_tail
+from .printed import FROM_LOG, write_printed
 from .protocols import Blobs, Hasher
 from .scan import Scan
 from .schema import (
@@ -119,6 +120,8 @@ def _build(
     gaps.extend(unread)
     starts = {name: _first(events, "start") for name, events in journals.items()}
     main = next((event for event in starts.values() if event and event.get("main")), None) or starts.get("rank0")
+    missed = write_printed(folder / layout.LOG, folder / layout.METRICS / "log.jsonl", start.options.get(FROM_LOG, ()))
+    gaps.extend([Gap("log-not-searched", missed)] if missed else [])
     traces, metrics = _traces(folder, journals, gaps)
     gaps.extend(_gaps(start, end, journals, main))
     gaps.extend(files.gaps)

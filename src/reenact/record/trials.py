@@ -327,6 +327,8 @@ def _fill(folder: Path, sweep: Path, start: Start, journals: Journals, trial: Tr
         if job_of(process) is not None:
             for suffix in (TRACE_SUFFIX, NAMES_SUFFIX):
                 _link(sweep / layout.TRACE / (process + suffix), folder / layout.TRACE / (process + suffix))
+            for suffix in (".points", ".names"):
+                _link(sweep / layout.METRICS / (process + suffix), folder / layout.METRICS / (process + suffix))
 
 
 def _link(source: Path, target: Path) -> None:
