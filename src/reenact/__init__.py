@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from os import PathLike
+from typing import Any, TypeVar
+
+P = TypeVar("P", str, "PathLike[str]")
 
 __version__ = "0.1.0"
 
@@ -26,11 +29,28 @@ def log(values: Mapping[str, Any] | None = None, step: int | None = None, **more
     """
 
 
+def output(path: P) -> P:
+    """Say that a file is an output of the recorded run, where reenact could not see it written: by another program, or elsewhere.
+
+    Its content is kept as it is when the run ends. Outside of a run nothing happens.
+
+    Args:
+        path: of a file; it need not be there yet.
+
+    Returns:
+        the path, as it was given.
+    """
+    if _probe is not None:
+        _probe.output(path)
+    return path
+
+
 def _recording() -> Any:
     """The recorder of this process; None outside of a recorded run."""
     boot = sys.modules.get("_reenact.probe.boot")
     return getattr(boot, "probe", None)
 
 
-if (_probe := _recording()) is not None and hasattr(_probe, "metrics"):
+_probe = _recording()
+if _probe is not None:
     log = _probe.metrics.log

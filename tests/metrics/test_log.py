@@ -182,3 +182,22 @@ def test_verify_logs_again(project: Path) -> None:
     assert manifest(project, candidate)["metrics"]["x"] == run["metrics"]["x"]
     assert json.dumps(points(project, candidate)) == json.dumps(points(project, run["run"]))
     assert os.path.exists(run_folder(project, candidate) / "metrics" / "rank0.points")
+
+
+def test_an_output_that_nobody_could_see(project: Path) -> None:
+    """Written by another program, outside of the project."""
+    folder = project / "elsewhere"
+    root = project / "root"
+    folder.mkdir()
+    root.mkdir()
+    (root / "train.py").write_text(
+        "import reenact, subprocess\n"
+        f"subprocess.run(['sh', '-c', 'echo made > {folder}/model.bin'], check=True)\n"
+        f"print(reenact.output('{folder}/model.bin'), reenact.output('never-made'))\n"
+    )
+    run = record("train.py", cwd=root)
+    found = manifest(root, run)
+    assert [(one["path"], one["size"]) for one in found["outputs"]] == [(f"{folder}/model.bin", 5)]
+    assert found["complete"], found["gaps"]
+    done = reenact("verify", "last", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr

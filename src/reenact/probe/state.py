@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from .journal import Journal
+from .journal import Journal, complain
 
 
 def importing() -> bool:
@@ -78,6 +78,14 @@ class Probe:
 
             self._metrics = Metrics(self)
         return self._metrics
+
+    def output(self, path: Any) -> None:
+        """Notes a file as written, wherever and by whomever. Never raises."""
+        try:
+            full = os.path.normpath(os.path.join(os.getcwd(), os.fsdecode(path)))
+            self.journal.write("file", op="w", path=full, raw=os.fsdecode(path), st=None, via="reenact.output")
+        except Exception as problem:
+            complain("output", problem)
 
     @property
     def traced(self) -> bool:
