@@ -193,7 +193,7 @@ def project_lock(root: Path, python: Mapping[str, Any], env: Mapping[str, str], 
         source = find_source(root)
         installed = None if source else distributions(python.get("path") or [])
         found = solve(root, source, str(python["executable"]), env, installed)
-        say(f"there was no lock; {LOCK}: {found.packages} packages, of {found.source}")
+        say(f"there was no lock; {LOCK} is made of {found.source}")
     return path.read_bytes()
 
 
