@@ -55,7 +55,7 @@ def build(
     from ..engine.find import find_engine
     from ..environment.images.build import Wanted, build_image
     from ..report.console import is_terminal
-    from ..report.quantities import duration, size
+    from ..report.quantities import count, duration, size
 
     root = _root()
     if write:
@@ -73,7 +73,7 @@ def build(
         return 0
     how = f"built in {duration(built.seconds)}" if built.fresh else "was there already"
     say(
-        f"{built.tags[0]} ({built.tags[1].rpartition(':')[2]}): {built.packages} packages on {built.base.pin.base}, "
+        f"{built.tags[0]} ({built.tags[1].rpartition(':')[2]}): {count(built.packages, 'package')} on {built.base.pin.base}, "
         f"Python {built.base.target.version}, {size(built.image.size)}; {how}"
     )
     sys.stdout.write(built.image.id + "\n")

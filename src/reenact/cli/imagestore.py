@@ -55,6 +55,7 @@ def ls(as_json: bool) -> int:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.console import JustifyMethod
     from rich.table import Table
 
     from ..report.console import console
@@ -62,7 +63,9 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("image", "id", "lock", "base", "python", "size", "runs"):
-        table.add_column(title, justify="right" if title in ("size", "runs") else "left", no_wrap=title == "image")
+        free = title in ("image", "base")
+        justify: JustifyMethod = "right" if title in ("size", "runs") else "left"
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=not free, min_width=8 if free else None)
     for row in rows:
         lock = row["lock"][7:19] + (" *" if row["present"] else "")
         cells = ["\n".join(row["tags"]) or "(no name)", row["id"][7:19], lock, row["base"] or "?", row["python"] or "?"]

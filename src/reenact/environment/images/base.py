@@ -79,9 +79,7 @@ def choose_base(
             base = _host(engine, python, platform)
         except ReenactError:
             raise error from None
-        say(
-            f"{default} cannot be had ({error.what}): the base is made of this machine's Python {base.target.version} (host)"
-        )
+        say(f"{error.what}; so the base is made of this machine's Python {base.target.version} (host)")
         return base
 
 

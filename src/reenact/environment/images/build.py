@@ -171,8 +171,11 @@ def build_lock(
                 else:
                     _fill(folder, wheels, house.uv())
                     own = folder / "Dockerfile"
-                    own.write_text(build_dockerfile(engine.builder in ("buildx", "buildkit")))
-                    run_build(engine, own, folder, base, labels, tags, wanted, [], log_path(name), echo, "none")
+                    text = build_dockerfile(engine.builder in ("buildx", "buildkit"))
+                    # One step; of `--label` the old builder and Podman make one each.
+                    quoted = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items())
+                    own.write_text(text + f"LABEL {' '.join(quoted)}\n")
+                    run_build(engine, own, folder, base, {}, tags, wanted, [], log_path(name), echo, "none")
         except OSError as error:
             raise_clean(error, wheels_folder().parent)
     image = need_image(engine, tags[0])
@@ -190,7 +193,7 @@ def project_lock(root: Path, python: Mapping[str, Any], env: Mapping[str, str], 
         source = find_source(root)
         installed = None if source else distributions(python.get("path") or [])
         found = solve(root, source, str(python["executable"]), env, installed)
-        say(f"there was no lock; {LOCK}: {found.packages} packages, of {found.source}")
+        say(f"there was no lock; {LOCK} is made of {found.source}")
     return path.read_bytes()
 
 
