@@ -7,13 +7,19 @@ outside of a recorded run that does nothing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from os import PathLike
-from typing import Any, TypeVar
-
-P = TypeVar("P", str, "PathLike[str]")
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # typing itself would cost more than all of this
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+    from typing import Any, TypeVar
+
+    P = TypeVar("P", str, PathLike[str])
+
+_LAZY = {"runs": "store.tabular"}
+"""Public names, and the modules that they are imported from when they are first used."""
 
 
 def log(values: Mapping[str, Any] | None = None, step: int | None = None, **more: Any) -> None:
@@ -45,12 +51,16 @@ def output(path: P) -> P:
     return path
 
 
-def _recording() -> Any:
-    """The recorder of this process; None outside of a recorded run."""
-    boot = sys.modules.get("_reenact.probe.boot")
-    return getattr(boot, "probe", None)
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
 
 
-_probe = _recording()
+_probe = getattr(sys.modules.get("_reenact.probe.boot"), "probe", None)
+"""The recorder of this process; None outside of a recorded run."""
+
 if _probe is not None:
     log = _probe.metrics.log

@@ -201,3 +201,34 @@ def test_an_output_that_nobody_could_see(project: Path) -> None:
     assert found["complete"], found["gaps"]
     done = reenact("verify", "last", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_logged_points_are_series_whole_and_while_they_grow(project: Path) -> None:
+    from reenact.record.series import Follower, read
+
+    (project / "train.py").write_text(
+        "import os, reenact, time\n"
+        "for i in range(5000):\n    reenact.log(loss=i, step=i)\n    reenact.log({'b': -i})\n"
+        "open('half', 'w').close()\n"
+        "while not os.path.exists('go'):\n    time.sleep(0.01)\n"
+        "for i in range(5000, 6000):\n    reenact.log(loss=i, step=i)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "reenact", "run", "--quiet", "train.py"], cwd=project, env=environment()
+    ) as process:
+        while not (project / "half").exists():
+            assert process.poll() is None
+        (folder,) = (project / ".reenact" / "runs").iterdir()
+        follower = Follower(folder, ["loss"])
+        follower.poll()
+        first = follower.series()["loss"]
+        assert list(first.values) == [float(i) for i in range(5000)]
+        (project / "go").touch()
+        assert process.wait(60) == 0
+    assert follower.poll() == {"loss"}
+    follower.finish()
+    assert list(follower.series()["loss"].steps) == list(range(6000))
+    whole = read(folder)
+    assert list(whole["loss"].values) == [float(i) for i in range(6000)]
+    assert list(whole["b"].values) == [float(-i) for i in range(5000)]
+    assert whole["loss"].times is not None and list(whole["loss"].times) == sorted(whole["loss"].times)

@@ -23,6 +23,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "env": ("Prepare", "env:command", "Make the environment of a run again, or compare environments."),
     "doctor": ("Prepare", "doctor:command", "Say what this machine lacks, and what mends it."),
     "ls": ("Look", "listing:ls", "List the runs."),
+    "compare": ("Look", "compare:command", "Show runs side by side, with their curves."),
+    "export": ("Look", "export:command", "Write params and metrics of runs as CSV, JSON or Parquet."),
     "show": ("Look", "inspect:show", "Show everything that is recorded of a run."),
     "logs": ("Look", "inspect:logs", "Print what a run wrote to the terminal."),
     "path": ("Look", "inspect:path", "Print where a run, or a file of it, lies."),

@@ -11,13 +11,19 @@ import click
 from .opened import project, say
 
 if TYPE_CHECKING:
+    from ..record.better import Direction
+    from ..report.groups import Group
     from ..store.index import Index, RunRow
+    from ..store.project import Store
 
 KEYS = (
     *("id", "name", "experiment", "tags", "status", "exit_code", "started", "params", "metrics"),
     *("recipe", "result", "complete", "verdicts"),
 )
 """Keys of each run in ``ls --json``."""
+
+_SPARKED = 200
+"""Runs whose curves are drawn: each is read from its run folder."""
 
 
 @click.command(name="ls", short_help="List the runs.")
@@ -27,7 +33,16 @@ KEYS = (
 )
 @click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
 @click.option("--sort", metavar="[-]KEY", help="Sort by a field, param or metric; - before it for descending.")
+@click.option("--best", metavar="METRIC", help="Best first: the smallest of a loss or error, the largest of a score.")
+@click.option("--min/--max", "smallest", default=None, help="Which is the best, where the metric's name does not tell.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")
+@click.option(
+    "--columns", "chosen", multiple=True, metavar="KEY,…", help="Show these: fields, params, metrics (acc, loss.min)."
+)
+@click.option("--spark", is_flag=True, help="Show curves of the metrics, in a line each.")
+@click.option(
+    "--group-by", "group", metavar="KEY", help="Groups by a param, experiment or tag: mean and best of the metrics."
+)
 @click.option("--all", "everything", is_flag=True, help="Also the runs that are replays of others.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def ls(
@@ -35,7 +50,12 @@ def ls(
     tags: tuple[str, ...],
     experiment: str | None,
     sort: str | None,
+    best: str | None,
+    smallest: bool | None,
     limit: int | None,
+    chosen: tuple[str, ...],
+    spark: bool,
+    group: str | None,
     everything: bool,
     as_json: bool,
 ) -> int:
@@ -45,22 +65,34 @@ def ls(
     metrics (a metric's last value; loss.min, .max, .first, .count) with = != < <= > >= ~ (contains), joined by and, or, not
     and parentheses.
     """
-    with project() as (_, index):
+    with project() as (store, index):
+        towards = _towards(best, smallest, sort)
+        if best is not None:
+            sort = f"{best}.min" if towards == "min" else f"-{best}.max"
         rows = index.rows(where, tags, experiment, sort, limit, everything)
         if where:
             _check_where(where, index)
         for run, problem in sorted(index.problems.items()):
             say(f"warning: {run}: {problem}")
-        if as_json:
+        if best is not None:
+            _check_metric(best, rows, index)
+        elif sort and not as_json:
+            _check_sort(sort, rows)
+        keys = _keys(chosen, rows, index)
+        if as_json and group is None:
             _print_json(rows)
             return 0
-        if sort:
-            _check_sort(sort, rows)
-        filtered = bool(where or tags or experiment)
         if not rows:
-            say(_nothing(index, filtered, everything))
+            if as_json:
+                sys.stdout.write("[]\n")
+            say(_nothing(index, bool(where or tags or experiment), everything))
             return 0
-        _print_table(rows, sort)
+        if group is not None:
+            _print_groups(rows, group, keys, best, towards, as_json)
+        elif keys or spark or best:
+            _print_chosen(store, rows, keys, sort, spark)
+        else:
+            _print_table(rows, sort)
     return 0
 
 
@@ -75,11 +107,165 @@ def _print_table(rows: Sequence[RunRow], sort: str | None) -> None:
     from ..report.console import console
     from ..report.tables import runs_table
 
-    key = (sort or "").lstrip("-+")
-    stem = key.rpartition(".")[0]
-    metrics = ["loss", *(name for name in (key, stem) if any(name in row.metrics for row in rows))]
     out = console(sys.stdout)
-    out.print(runs_table(rows, out.width, metrics=metrics))
+    out.print(runs_table(rows, out.width, metrics=["loss", *_sorted_by(rows, sort)]))
+
+
+def _sorted_by(rows: Sequence[RunRow], sort: str | None) -> list[str]:
+    """The metric that the runs are sorted by."""
+    key = (sort or "").lstrip("-+")
+    return [name for name in (key, key.rpartition(".")[0]) if any(name in row.metrics for row in rows)]
+
+
+def _print_chosen(store: Store, rows: Sequence[RunRow], keys: list[str], sort: str | None, spark: bool) -> None:
+    from ..report.console import console
+    from ..report.runcolumns import FIELDS, chosen_table, metric_of
+
+    if not keys:
+        told = [(sort or "").lstrip("-+")] if _sorted_by(rows, sort) else ["loss"]
+        keys = ["age", "status", "time", *(key for key in told if any(metric_of(key, row.metrics) for row in rows))]
+        keys += [field for field in ("verdict", "name") if any(FIELDS[field](row).plain for row in rows)]
+        keys += _differing(rows)
+    extra: dict[str, list[str]] = {}
+    if spark:
+        found = {metric[0]: None for key in keys for row in rows if (metric := metric_of(key, row.metrics)) is not None}
+        names = list(found) or ["loss"]
+        extra = {f"{name} curve": [] for name in names}
+        for number, row in enumerate(rows):
+            curves = _sparks(store, row, names) if number < _SPARKED else {}
+            for name in names:
+                extra[f"{name} curve"].append(curves.get(name, ""))
+        if len(rows) > _SPARKED:
+            say(f"curves of the first {_SPARKED} runs only; --limit and --where choose which")
+    out = console(sys.stdout)
+    out.print(chosen_table(rows, keys, extra))
+
+
+def _differing(rows: Sequence[RunRow]) -> list[str]:
+    """A few of the params that differ."""
+    from ..report.tables import differing_params
+
+    return differing_params([row.params for row in rows])[:4]
+
+
+def _sparks(store: Store, row: RunRow, names: Sequence[str]) -> dict[str, str]:
+    from ..record.series import read
+    from ..report.curves import sparkline
+
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    series = read(store.run_dir(row.id), names, store.folder / "cache" / "series")
+    return {name: sparkline(one, ascii_only=encoding != "utf8") for name, one in series.items()}
+
+
+def _print_groups(
+    rows: Sequence[RunRow], group: str, keys: list[str], best: str | None, towards: Direction | None, as_json: bool
+) -> None:
+    from ..errors import ReenactError
+    from ..record.canonical import canonical_json
+    from ..report.compare import metric_names
+    from ..report.console import console
+    from ..report.groups import FIELDS, group_json, grouped, groups_table
+    from ..report.runcolumns import metric_of
+
+    if group not in FIELDS and not any(group in row.params for row in rows):
+        params = dict.fromkeys(name for row in rows for name in row.params)
+        raise ReenactError(
+            "unknown-key",
+            f"no run here has a param {group!r} to group by",
+            valid=", ".join([*FIELDS, *list(params)[:20]]),
+        )
+    metrics = [key for key in keys if any(metric_of(key, row.metrics) for row in rows)]
+    if best is not None:
+        metrics = list(dict.fromkeys([f"{best}.{towards}", *metrics]))
+    metrics = metrics or metric_names(rows)[:2]
+    groups = grouped(rows, group, metrics, towards)
+    if best is not None:
+        sign = 1.0 if towards == "min" else -1.0
+
+        def place(one: Group) -> tuple[bool, float]:
+            top = one.stats[metrics[0]].best
+            return top is None, 0.0 if top is None else sign * top
+
+        groups.sort(key=place)
+    if as_json:
+        sys.stdout.write(canonical_json(group_json(groups, group)).decode() + "\n")
+        return
+    out = console(sys.stdout)
+    out.print(groups_table(groups, group, metrics))
+
+
+def _towards(best: str | None, smallest: bool | None, sort: str | None) -> Direction | None:
+    """Whether the smallest or the largest is the best; None where nothing is sorted by that.
+
+    Raises:
+        ReenactError: ``bad-options``, ``no-direction``.
+    """
+    from ..errors import ReenactError
+    from ..record.better import direction
+
+    if best is None:
+        if smallest is not None:
+            raise ReenactError("bad-options", "--min and --max go with --best METRIC")
+        return None
+    if sort is not None:
+        raise ReenactError("bad-options", "--best and --sort are two orders: give one")
+    if smallest is not None:
+        return "min" if smallest else "max"
+    found = direction(best)
+    if found is None:
+        raise ReenactError(
+            "no-direction",
+            f"the name {best!r} does not tell whether less or more of it is better",
+            fix="add --min or --max",
+        )
+    return found
+
+
+def _keys(chosen: Sequence[str], rows: Sequence[RunRow], index: Index) -> list[str]:
+    """The columns that were chosen; a name with a comma in it is given alone.
+
+    Raises:
+        ReenactError: ``unknown-key`` for one that no run has.
+    """
+    import difflib
+
+    from ..errors import ReenactError
+
+    if not chosen:
+        return []
+    from ..report.runcolumns import FIELDS, known_names, metric_of
+
+    known = known_names(rows)
+    every: dict[str, None] = {}
+    found: list[str] = []
+    for words in chosen:
+        for key in [words] if words in known else [word.strip() for word in words.split(",")]:
+            if not key:
+                continue
+            if key not in FIELDS and key not in known and metric_of(key, known) is None:
+                every = every or dict.fromkeys(index.names())
+                if key not in every and metric_of(key, every) is None:
+                    valid = [*FIELDS, *every]
+                    near = difflib.get_close_matches(key, valid, n=3, cutoff=0.5)
+                    raise ReenactError(
+                        "unknown-key",
+                        f"no run here has {key!r} to show",
+                        valid=", ".join(valid[:40]),
+                        fix="did you mean " + " or ".join(near) + "?" if near else None,
+                    )
+            found.append(key)
+    return found
+
+
+def _check_metric(best: str, rows: Sequence[RunRow], index: Index) -> None:
+    from ..errors import ReenactError
+
+    if not rows or any(best in row.metrics for row in rows):
+        return
+    names = dict.fromkeys(name for row in rows for name in row.metrics)
+    raise ReenactError(
+        "unknown-metric", f"no run here has a metric {best!r}", valid=", ".join(list(names)[:20]) or None
+    )
 
 
 def _nothing(index: Index, filtered: bool, everything: bool) -> str:

@@ -6,11 +6,13 @@ import json
 import math
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .schema import Metric
+from . import layout
+from .journal import process_order
+from .schema import Gap, Metric
 
 RECORD_SIZE = 24
 """Bytes of one point: ``<Iidd``, number of the name, step, value, seconds since the process began."""
@@ -62,6 +64,26 @@ def read_chunks(path: Path, start: int = 0) -> Iterator[Chunk]:
                 for column in columns:
                     column.byteswap()
             yield Chunk(*columns)
+
+
+def logged(folder: Path, of: Callable[[str], bool], gaps: list[Gap] | None = None) -> dict[str, Metric]:
+    """Summaries of what the processes of a run logged; of a name in several of them what the first has.
+
+    Args:
+        folder: the run folder.
+        of: which processes count.
+        gaps: gets one for each file that cannot be read.
+    """
+    found: dict[str, Metric] = {}
+    paths = [path for path in (folder / layout.METRICS).glob("*.points") if of(path.stem)]
+    for path in sorted(paths, key=lambda path: process_order(path.stem)):
+        try:
+            without_tail(path)
+            found = {**summaries(path), **found}
+        except OSError as error:
+            if gaps is not None:
+                gaps.append(Gap("metrics-unreadable", f"{path.name}: {error.strerror}", path.stem))
+    return found
 
 
 def summaries(path: Path) -> dict[str, Metric]:

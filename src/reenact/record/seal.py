@@ -18,11 +18,11 @@ from .collect import Collected, Collector
 from .entropy import summarise_entropy
 from .hydra import configs, notices
 from .ids import iso_time
-from .journal import process_order, read_journals
+from .journal import job_of, process_order, read_journals
 from .leftovers import remove_all, sealed_leftovers
 from .params import gather
 from .params.base import Context
-from .points import summaries, without_tail
+from .points import logged
 from .printed import FROM_LOG, write_printed
 from .protocols import Blobs, Hasher
 from .scan import Scan
@@ -246,20 +246,9 @@ def _traces(folder: Path, journals: Journals, gaps: list[Gap]) -> tuple[list[Tra
         traces.append(summary.trace)
         if rank_of(process) == 0:
             metrics = {**summary.metrics, **metrics}
-    paths = sorted((folder / layout.METRICS).glob("*.jsonl"), key=lambda path: process_order(path.stem))
-    return traces, {**metrics, **read_metrics(paths), **_logged(folder, gaps)}
-
-
-def _logged(folder: Path, gaps: list[Gap]) -> dict[str, Metric]:
-    """What the program's processes logged; of a name in several of them what the first has."""
-    found: dict[str, Metric] = {}
-    for path in sorted((folder / layout.METRICS).glob("*.points"), key=lambda path: process_order(path.stem)):
-        try:
-            without_tail(path)
-            found = {**summaries(path), **found}
-        except OSError as error:
-            gaps.append(Gap("metrics-unreadable", f"{path.name}: {error.strerror}", path.stem))
-    return found
+    paths = [path for path in (folder / layout.METRICS).glob("*.jsonl") if job_of(path.stem) is None]
+    paths.sort(key=lambda path: process_order(path.stem))
+    return traces, {**metrics, **read_metrics(paths), **logged(folder, lambda process: job_of(process) is None, gaps)}
 
 
 def _gaps(start: Start, end: End | None, journals: Journals, main: dict[str, Any] | None) -> Iterator[Gap]:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from ..probe.traceformat import RECORD, always_sampled, bits_float
+from .metriclines import Columns, LineParser, whole_lines
 from .schema import Metric, Schedule, Trace
 from .trace import RAW, Kind, TraceReader, names_path
 
@@ -24,7 +23,7 @@ _RNG = int(Kind.RNG)
 
 @dataclass
 class Summary:
-    """Running minimum, maximum, first, last and count of a metric; NaN counts, but is no minimum or maximum."""
+    """Running minimum, maximum, first, last and count of a metric; NaN and infinities count, but are no minimum or maximum."""
 
     first: float = math.nan
     last: float = math.nan
@@ -38,13 +37,13 @@ class Summary:
             self.first = value
         self.last = value
         self.count += 1
-        if value < self.low:
+        if value < self.low and value > -math.inf:
             self.low = value
-        if value > self.high:
+        if value > self.high and value < math.inf:
             self.high = value
 
     def metric(self) -> Metric:
-        """The summary as the manifest has it; minimum and maximum are None when every value was NaN."""
+        """The summary as the manifest has it; minimum and maximum are None when no value was finite."""
         seen = self.low <= self.high
         return Metric(self.last, self.low if seen else None, self.high if seen else None, self.count, self.first)
 
@@ -123,23 +122,29 @@ def _idle_generators(reader: TraceReader) -> set[int]:
 
 
 def read_metrics(paths: list[Path]) -> dict[str, Metric]:
-    """Summaries of the metrics in ``metrics/*.jsonl``, lines of ``{"n": name, "s": step, "v": value}``.
+    """Summaries of the metrics in ``metrics/*.jsonl`` (see `metriclines`), read piece by piece: memory is by names, not by points.
 
     Of a name in several files the first file's is taken. Lines that are not such are passed over.
     """
     metrics: dict[str, Metric] = {}
     for path in paths:
         found: dict[str, Summary] = {}
+        pending: dict[str, Columns] = {}
+        parser = LineParser(lambda name, pending=pending: pending.setdefault(name, Columns()))  # type: ignore[misc]
         try:
-            lines = path.read_bytes().split(b"\n")
+            with open(path, "rb") as file:
+                for lines, _ in whole_lines(file):
+                    if lines.endswith(b"\n"):
+                        parser.feed(lines)
+                    else:
+                        parser.one(lines)
+                    for name, columns in pending.items():
+                        summary = found.setdefault(name, Summary())
+                        for value in columns.values:
+                            summary.add(value)
+                    pending.clear()
         except OSError:
             continue
-        for line in lines:
-            try:
-                row = msgspec.json.decode(line)
-                found.setdefault(str(row["n"]), Summary()).add(float(row["v"]))
-            except (msgspec.DecodeError, KeyError, TypeError, ValueError):
-                continue
         for name, summary in found.items():
             if summary.count:
                 metrics.setdefault(name, summary.metric())

@@ -25,7 +25,7 @@ from .ids import iso_time
 from .journal import job_of, read_journals
 from .params import gather
 from .params.base import Context
-from .points import summaries
+from .points import logged
 from .schema import (
     Gap,
     Manifest,
@@ -41,7 +41,7 @@ from .schema import (
     load_start,
     write_struct,
 )
-from .traces import summarise
+from .traces import read_metrics, summarise
 
 Journals = Mapping[str, list[dict[str, Any]]]
 
@@ -289,11 +289,8 @@ def _traces(folder: Path, jobs: Journals) -> tuple[list[Trace], dict[str, Metric
         traces.append(summary.trace)
         if "." not in process:
             metrics = {**summary.metrics, **metrics}
-    for process in jobs:
-        path = folder / layout.METRICS / f"{process}.points"
-        if path.exists():
-            metrics = {**metrics, **summaries(path)}
-    return traces, metrics
+    paths = [folder / layout.METRICS / f"{process}.jsonl" for process in jobs]
+    return traces, {**metrics, **read_metrics(paths), **logged(folder, lambda process: process in jobs)}
 
 
 def _span(jobs: Journals, at_last: str | None) -> tuple[str | None, str | None, float | None]:
@@ -318,7 +315,7 @@ def _moment(text: Any) -> datetime:
 
 
 def _fill(folder: Path, sweep: Path, start: Start, journals: Journals, trial: Trial) -> None:
-    """What is beside the manifest: start.json and what describes the environment; journals and traces of this job."""
+    """What is beside the manifest: start.json and what describes the environment; journals, traces and metrics of this job."""
     write_struct(folder / layout.START, msgspec.structs.replace(start, run=str(trial.run), resumes=None))
     for name in _SHARED:
         _link(sweep / name, folder / name)
@@ -327,7 +324,7 @@ def _fill(folder: Path, sweep: Path, start: Start, journals: Journals, trial: Tr
         if job_of(process) is not None:
             for suffix in (TRACE_SUFFIX, NAMES_SUFFIX):
                 _link(sweep / layout.TRACE / (process + suffix), folder / layout.TRACE / (process + suffix))
-            for suffix in (".points", ".names"):
+            for suffix in (".jsonl", ".points", ".names"):
                 _link(sweep / layout.METRICS / (process + suffix), folder / layout.METRICS / (process + suffix))
 
 

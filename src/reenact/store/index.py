@@ -192,6 +192,11 @@ class Index:
         found = self._query("select * from runs where id = ?", [run_id])
         return found[0] if found else None
 
+    def trials(self, sweep: str) -> list[RunRow]:
+        """The trials of a sweep, by the number of their job; none of a run that is no sweep."""
+        found = self._query("select * from runs where sweep = ?", [sweep])
+        return sorted(found, key=lambda row: int(row.id.rpartition(".")[2]))
+
     def same_recipe(self, recipe: str) -> list[RunRow]:
         """Finished runs with this recipe, newest first."""
         sql = "select * from runs where recipe = ? and status = 'finished' order by started desc, id desc"

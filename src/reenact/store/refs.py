@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 
 from ..errors import ReenactError
 from ..record.ids import RUN_ID
@@ -36,6 +37,20 @@ def resolve(store: Store, ref: str, index: Index | None = None) -> str:
         return _among(store, ref, index)
     with Index(store) as opened:
         return _among(store, ref, opened)
+
+
+def expand(store: Store, refs: Iterable[str], index: Index) -> list[RunRow]:
+    """The runs that are meant, each once, in the order named; a sweep that has trials means all of them.
+
+    Raises:
+        ReenactError: as `resolve`.
+    """
+    found: dict[str, RunRow] = {}
+    for ref in refs:
+        run = resolve(store, ref, index)
+        for row in index.trials(run) or [one for one in [index.row(run)] if one is not None]:
+            found.setdefault(row.id, row)
+    return list(found.values())
 
 
 def _among(store: Store, ref: str, index: Index) -> str:

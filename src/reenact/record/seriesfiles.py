@@ -1,0 +1,292 @@
+"""The files that series are read from, each read on from where it was left, with a cache of what was read of large ones.
+
+The cache is never needed and never believed without a look: a file that is no longer the one that was read (its size or time for
+one of the same size, the bytes at its beginning and before the place reached for one that has grown) is read anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import ReenactError
+from ..probe.traceformat import LOSS, MAGIC, RAW, RECORD, bits_float
+from .atomic import tmp_name
+from .metriclines import Columns, LineParser, whole_lines
+from .points import RECORD_SIZE, read_chunks, read_names
+from .trace import TraceReader
+
+LARGE = 4_000_000
+"""Bytes from which on what was read of a file is kept."""
+
+_KEPT = b"reenact series 1\n"
+_LOOK = 4096
+_PIECE = RECORD.size * (1 << 16)
+_IS_LOSS = re.compile(bytes([LOSS]))
+
+
+class SeriesFile:
+    """A file with points of several names.
+
+    Args:
+        path: the file; it need not exist yet.
+        wanted: the names whose points are kept; all when None.
+        kept: where what was read of it is kept when it is large; nowhere when None.
+    """
+
+    def __init__(self, path: Path, wanted: frozenset[str] | None, kept: Path | None) -> None:
+        self.path = path
+        self.skipped = 0
+        self._wanted = wanted
+        self._kept = kept
+        self._forget()
+
+    def _forget(self) -> None:
+        self._offset = 0
+        self._inode: int | None = None
+        self._columns: dict[str, Columns | None] = {}
+        self.skipped = 0
+
+    def names(self) -> Iterable[str]:
+        """Names of all points that were seen."""
+        return self._columns
+
+    def columns(self, name: str) -> Columns | None:
+        """The points of a name; None when it is not wanted."""
+        return self._columns.get(name)
+
+    def count(self, name: str) -> int:
+        """How many points of a name there are."""
+        found = self.columns(name)
+        return 0 if found is None else len(found)
+
+    def poll(self) -> None:
+        """Read what is new."""
+        try:
+            with open(self.path, "rb") as file:
+                self._poll(file)
+        except OSError:
+            return
+
+    def _poll(self, file: IO[bytes]) -> None:
+        info = os.fstat(file.fileno())
+        if (self._inode is not None and info.st_ino != self._inode) or info.st_size < self._offset:
+            self._forget()
+        first, self._inode = self._inode is None, info.st_ino
+        if info.st_size == self._offset:
+            return
+        if not first or self._kept is None or info.st_size < LARGE:
+            self._read(file)
+            return
+        wanted = self._wanted
+        self._load(file, info)
+        if info.st_size - self._offset > max(LARGE, info.st_size // 8):
+            # All of it, so that it can be kept for every name.
+            self._forget()
+            self._inode, self._wanted = info.st_ino, None
+            self._load(file, info)
+            self._read(file)
+            self._save(file, info)
+            self._wanted = wanted
+            if wanted is not None:
+                self._columns = {name: one if name in wanted else None for name, one in self._columns.items()}
+        else:
+            self._read(file)
+
+    def _read(self, file: IO[bytes]) -> None:
+        raise NotImplementedError
+
+    def _column(self, name: str) -> Columns | None:
+        try:
+            return self._columns[name]
+        except KeyError:
+            columns = Columns() if self._wanted is None or name in self._wanted else None
+            self._columns[name] = columns
+            return columns
+
+    def _load(self, file: IO[bytes], info: os.stat_result) -> None:
+        if self._kept is None:
+            return
+        try:
+            with open(self._kept, "rb") as kept:
+                if kept.readline(64) != _KEPT:
+                    return
+                head = json.loads(kept.readline())
+                if not _same(head, file, info):
+                    return
+                start = kept.tell()
+                for name, count, place in head["names"]:
+                    columns = self._column(name)
+                    if columns is None:
+                        continue
+                    kept.seek(start + place)
+                    for column in (columns.steps, columns.values, columns.times):
+                        column.fromfile(kept, count)
+                self._offset, self.skipped = head["offset"], head["skipped"]
+        except (OSError, ValueError, KeyError, TypeError, EOFError):
+            inode = self._inode
+            self._forget()
+            self._inode = inode
+
+    def _save(self, file: IO[bytes], info: os.stat_result) -> None:
+        if self._kept is None:
+            return
+        names, place = [], 0
+        for name, columns in self._columns.items():
+            if columns is not None:
+                names.append([name, len(columns), place])
+                place += 24 * len(columns)
+        head = {
+            "offset": self._offset,
+            "size": info.st_size,
+            "mtime_ns": info.st_mtime_ns,
+            "look": _look(file, self._offset),
+            "order": sys.byteorder,
+            "skipped": self.skipped,
+            "names": names,
+        }
+        aside = self._kept.parent / tmp_name(self._kept.name)
+        try:
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            with open(aside, "wb") as out:
+                out.write(_KEPT + json.dumps(head).encode() + b"\n")
+                for columns in self._columns.values():
+                    if columns is not None:
+                        for column in (columns.steps, columns.values, columns.times):
+                            column.tofile(out)
+            os.replace(aside, self._kept)
+        except OSError:  # a full disk, a store that is not ours: it is a cache
+            aside.unlink(missing_ok=True)
+
+
+class LinesFile(SeriesFile):
+    """A file of ``metrics``."""
+
+    def __init__(self, path: Path, wanted: frozenset[str] | None, kept: Path | None) -> None:
+        self._rest = b""
+        super().__init__(path, wanted, kept)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._rest = b""
+
+    def _read(self, file: IO[bytes]) -> None:
+        parser = LineParser(self._column)
+        self._rest = b""
+        for lines, at in whole_lines(file, self._offset):
+            if not lines.endswith(b"\n"):
+                self._rest = lines
+                break
+            parser.feed(lines)
+            self._offset = at
+        self.skipped += parser.skipped
+
+    def finish(self) -> None:
+        """Take a last line that lacks only its line end (no proper beginning of a JSON object is one); count any other."""
+        if self._rest:
+            self.skipped += not LineParser(self._column).one(self._rest)
+            self._offset += len(self._rest)
+            self._rest = b""
+
+
+class PointsFile(SeriesFile):
+    """What a program logged with ``reenact.log``, and what it sent to other loggers."""
+
+    def _read(self, file: IO[bytes]) -> None:
+        self._take(held_back=1)
+
+    def finish(self) -> None:
+        """Take the last point too: of a program that goes on it may be half written."""
+        if self.path.exists():
+            self._take(held_back=0)
+
+    def _take(self, held_back: int) -> None:
+        known: dict[int, Columns | None] = {
+            number: self._column(name) for number, name in read_names(self.path).items()
+        }
+        start = self._offset // RECORD_SIZE
+        for chunk in read_chunks(self.path, start):
+            # What was never written is a gap where a signal came, and all that follows the last point.
+            last = max((at for at, number in enumerate(chunk.names) if number), default=-1)
+            stop = last + 1 - (held_back if last + 1 < len(chunk.names) else 0)
+            for number, step, value, time in zip(chunk.names[:stop], chunk.steps, chunk.values, chunk.times):
+                columns = known.get(number)
+                if columns is not None:
+                    columns.add(step, value, time)
+            start += max(0, stop)
+            if stop < len(chunk.names):
+                break
+        self._offset = start * RECORD_SIZE
+
+
+class TraceFile(SeriesFile):
+    """The losses of a trace: the first is ``loss``; a program with several (a GAN) has the others under their names."""
+
+    def __init__(self, path: Path, kept: Path | None) -> None:
+        super().__init__(path, None, kept)
+        self._shown: dict[str, str] = {}
+
+    @property
+    def last_step(self) -> int | None:
+        """The last step with a loss."""
+        return max((columns.steps[-1] for columns in self._columns.values() if columns), default=None)
+
+    def names(self) -> Iterable[str]:
+        if len(self._shown) != len(self._columns):
+            self._shown = {}
+            for number in self._columns:
+                self._shown.setdefault(self._name(number) if self._shown else "loss", number)
+        return self._shown
+
+    def columns(self, name: str) -> Columns | None:
+        self.names()
+        return self._columns.get(self._shown.get(name, ""))
+
+    def _name(self, number: str) -> str:
+        try:
+            rows = TraceReader(self.path).names
+        except ReenactError:
+            rows = []
+        return rows[int(number)].name if int(number) < len(rows) else f"loss.{len(self._shown)}"
+
+    def _read(self, file: IO[bytes]) -> None:
+        file.seek(0)
+        if file.read(len(MAGIC)) != MAGIC:
+            return
+        self._offset = max(self._offset, len(MAGIC))
+        file.seek(self._offset)
+        while piece := file.read(_PIECE):
+            whole = len(piece) - len(piece) % RECORD.size
+            for match in _IS_LOSS.finditer(piece[0 : whole : RECORD.size]):
+                _, flags, number, step, value = RECORD.unpack_from(piece, match.start() * RECORD.size)
+                columns = self._column(str(number))
+                if flags & RAW and columns is not None:
+                    columns.add(step, bits_float(value), None)
+            self._offset += whole
+            if whole < len(piece):
+                return
+
+
+def _same(head: dict[str, Any], file: IO[bytes], info: os.stat_result) -> bool:
+    offset = head["offset"]
+    if head["order"] != sys.byteorder or info.st_size < offset:
+        return False
+    # Of the same size but for a line that was cut off: only its time tells that it was written again.
+    if info.st_size == head["size"] and info.st_mtime_ns != head["mtime_ns"]:
+        return False
+    return bool(head["look"] == _look(file, offset))
+
+
+def _look(file: IO[bytes], offset: int) -> str:
+    """Digest of the beginning of a file and of what is before a place in it."""
+    file.seek(0)
+    digest = hashlib.sha256(file.read(min(_LOOK, offset)))
+    file.seek(max(0, offset - _LOOK))
+    digest.update(file.read(min(_LOOK, offset)))
+    return digest.hexdigest()
