@@ -198,8 +198,16 @@ class LinesFile(SeriesFile):
 class PointsFile(SeriesFile):
     """What a program logged with ``reenact.log``, and what it sent to other loggers."""
 
+    def _forget(self) -> None:
+        super()._forget()
+        self._held = -1
+
     def _read(self, file: IO[bytes]) -> None:
+        # The last point may be half written, unless it was the last one before already.
+        before, self._held = self._held, -1
         self._take(held_back=1)
+        if self._held == before:
+            self._take(held_back=0)
 
     def finish(self) -> None:
         """Take the last point too: of a program that goes on it may be half written."""
@@ -221,6 +229,7 @@ class PointsFile(SeriesFile):
                     columns.add(step, value, time)
             start += max(0, stop)
             if stop < len(chunk.names):
+                self._held = start if stop == last else -1
                 break
         self._offset = start * RECORD_SIZE
 
