@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
-from endtoend import COMMAND, environment, record, reenact  # noqa: E402
+from endtoend import COMMAND, environment, record, reenact
 
 pytest.importorskip("tensorboard", reason="tensorboard is not installed")
 
