@@ -77,10 +77,11 @@ class Project:
         exit_code: int = 0,
         log: bytes = b"hello\n",
         output: bytes | None = b"weights",
+        metrics: dict[str, list[Any]] | None = None,
         seal: bool = True,
         **start: Any,
     ) -> str:
-        """A run that has ended; sealed unless said otherwise."""
+        """A run that has ended; sealed unless said otherwise. ``metrics`` are values by name, one a step."""
         folder = self.begin(run, log, **{"argv": ["/env/bin/python3", "train.py", "--lr", str(lr)], **start})
         events: list[dict[str, Any]] = [
             {
@@ -112,6 +113,10 @@ class Project:
         (folder / "trace" / "rank0.trace").write_bytes(traceformat.MAGIC + b"".join(records))
         row = {"name": "loss", "dtype": "float32", "shape": [], "kind": traceformat.LOSS}
         (folder / "trace" / "rank0.names.jsonl").write_text(json.dumps(row) + "\n")
+        with open(folder / "metrics" / "rank0.jsonl", "w", encoding="utf-8") as file:
+            for metric, values in (metrics or {}).items():
+                for step, value in enumerate(values):
+                    file.write(json.dumps({"n": metric, "s": step, "v": value, "t": step * 0.5}) + "\n")
         (folder / "environment.json").write_text(
             json.dumps({"python": {"version": "3.11.7"}, "distributions": [{"name": "torch", "version": "2.13.0"}]})
         )

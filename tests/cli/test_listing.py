@@ -158,3 +158,121 @@ def test_comparing_what_no_run_has(three: Project) -> None:
     assert result.code == 2 and result.out == ""
     assert "'los'" in result.err and "did you mean loss" in result.err
     assert three.cli("ls", "--where", "loss.min < 100 and not lr=7").code == 0
+
+
+def test_runs_that_are_going_on_are_listed_as_a_table(project: Project) -> None:
+    project.add(A)
+    project.begin(B, supervisor=alive())
+    lines = project.cli("ps").out.splitlines()
+    assert lines[0].startswith("RUN") and lines[1].startswith(B) and A not in "".join(lines)
+
+
+@pytest.fixture
+def scored(project: Project) -> Project:
+    """Four runs with a loss and an accuracy; B's is the best though its last is not."""
+    project.add(A, lr=0.1, losses=(0.9, 0.3), tags=["x"], metrics={"acc": [0.5, 0.6], "pages": [3]})
+    project.add(B, lr=0.1, losses=(0.2, 0.5), tags=["x", "y"], metrics={"acc": [0.9, 0.1]}, experiment="e")
+    project.add(C, lr=0.2, losses=(0.9, float("nan")), metrics={"acc": ["NaN", 0.7]}, experiment="e")
+    project.add("20260101-000004-dddd", lr=0.2, losses=())
+    return project
+
+
+def test_chosen_columns(scored: Project) -> None:
+    lines = [line.split() for line in scored.cli("ls", "--columns", "acc,loss.min", "--columns", "lr").out.splitlines()]
+    assert lines[0] == ["RUN", "acc", "loss.min", "lr"]
+    assert lines[1] == ["20260101-000004-dddd", "0.2"]
+    assert lines[2:] == [[C, "0.7", "0.9", "0.2"], [B, "0.1", "0.2", "0.1"], [A, "0.6", "0.3", "0.1"]]
+    out = scored.cli("ls", "--columns", "experiment,tags,status,started,acc.best").out
+    assert "e " in out and "x y" in out and "2026-01-01 00:00:02" in out and "0.9" in out
+
+
+def test_a_column_that_no_run_has(scored: Project) -> None:
+    result = scored.cli("ls", "--columns", "acc,los.min")
+    assert (result.code, result.out) == (2, "") and "'los.min'" in result.err
+    # One that only runs have which are not shown, is empty.
+    assert scored.cli("ls", "--columns", "pages", "--limit", "1").code == 0
+
+
+def test_a_name_with_a_comma_is_a_column(project: Project) -> None:
+    project.add(A, metrics={"a,b": [1.5], "c\nd": [2.5]})
+    out = project.cli("ls", "--columns", "a,b", "--columns", "c\nd").out
+    assert out.splitlines()[0].split() == ["RUN", "a,b", "c\\nd"] and "1.5" in out and "2.5" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--best", "acc"], [B, C, A, "20260101-000004-dddd"]),
+        (["--best", "loss"], [B, A, C, "20260101-000004-dddd"]),
+        (["--best", "acc", "--min"], [B, A, C, "20260101-000004-dddd"]),
+        (["--best", "pages", "--max", "--limit", "1"], [A]),
+    ],
+)
+def test_the_best_first(scored: Project, words: list[str], expected: list[str]) -> None:
+    assert ids(scored, *words) == expected
+    assert scored.cli("ls", *words).out.splitlines()[1].startswith(expected[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--best", "pages"], "--min or --max"),
+        (["--max"], "go with --best"),
+        (["--best", "acc", "--sort", "acc"], "give one"),
+        (["--best", "nope_acc"], "no run here has a metric 'nope_acc'"),
+        (["--group-by", "nope"], "no run here has a param 'nope'"),
+    ],
+)
+def test_options_that_do_not_go(scored: Project, words: list[str], told: str) -> None:
+    result = scored.cli("ls", *words)
+    assert (result.code, result.out) == (2, "") and told in result.err
+
+
+def test_curves_in_a_line(scored: Project) -> None:
+    lines = scored.cli("ls", "--columns", "acc", "--spark").out.splitlines()
+    assert lines[0].endswith("acc curve")
+    assert lines[4].endswith("▁█") and lines[3].endswith("█▁")
+    assert lines[1] == "20260101-000004-dddd"
+    assert "loss curve" in scored.cli("ls", "--spark").out
+
+
+def test_curves_are_read_of_the_runs_shown_only(scored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reenact.record import series
+
+    read: list[str] = []
+    real = series.read
+    monkeypatch.setattr(series, "read", lambda folder, *rest: read.append(folder.name) or real(folder, *rest))
+    scored.cli("ls", "--columns", "acc", "--limit", "2")
+    assert read == []
+    scored.cli("ls", "--spark", "--limit", "2")
+    assert len(read) == 2
+
+
+def test_groups(scored: Project) -> None:
+    groups = scored.cli("ls", "--group-by", "lr", "--columns", "acc,loss", "--json").json
+    assert [(group["key"], group["value"], group["count"]) for group in groups] == [("lr", 0.1, 2), ("lr", 0.2, 2)]
+    first = groups[0]["metrics"]["acc"]
+    assert first["mean"] == pytest.approx(0.35) and first["std"] == pytest.approx(0.3535533905932738)
+    assert (first["best"], first["best_run"], first["count"]) == (0.6, A, 2)
+    # A NaN is no part of a mean.
+    assert groups[1]["metrics"]["loss"] == {"count": 0, "mean": None, "std": None, "best": None, "best_run": None}
+    out = scored.cli("ls", "--group-by", "lr", "--columns", "acc").out.splitlines()
+    assert out[0].split() == ["lr", "RUNS", "acc", "BEST", "RUN"]
+    assert out[1].split() == ["0.1", "2", "0.35", "±", "0.35", "0.6", A]
+    assert "0.7 (1 of 2)" in out[2]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"), [("tag", [("x", 2), ("y", 1), (None, 2)]), ("experiment", [("e", 2), (None, 2)])]
+)
+def test_groups_by_what_not_all_have(scored: Project, key: str, expected: list[tuple[str | None, int]]) -> None:
+    groups = scored.cli("ls", "--group-by", key, "--json").json
+    assert [(group["value"], group["count"]) for group in groups] == expected
+    assert "(none)" in scored.cli("ls", "--group-by", key).out
+
+
+def test_groups_with_the_best_first(scored: Project) -> None:
+    groups = scored.cli("ls", "--group-by", "lr", "--best", "acc", "--json").json
+    assert [(group["value"], group["metrics"]["acc.max"]["best"]) for group in groups] == [(0.1, 0.9), (0.2, 0.7)]
+    groups = scored.cli("ls", "--group-by", "lr", "--best", "acc", "--min", "--json").json
+    assert [(group["value"], group["metrics"]["acc.min"]["best"]) for group in groups] == [(0.1, 0.1), (0.2, 0.7)]

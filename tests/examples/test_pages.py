@@ -20,7 +20,19 @@ TOUR = ROOT / "docs" / "tour.md"
 PAGES = [
     README,
     TOUR,
-    *(ROOT / "docs" / name for name in ("design.md", "record.md", "scan.md", "images.md", "init.md", "doctor.md")),
+    *(
+        ROOT / "docs" / name
+        for name in (
+            "design.md",
+            "record.md",
+            "scan.md",
+            "images.md",
+            "containers.md",
+            "compare.md",
+            "init.md",
+            "doctor.md",
+        )
+    ),
 ]
 PAGES = [path for path in PAGES if path.is_file()]
 

@@ -104,11 +104,11 @@ def _print_json(rows: Sequence[RunRow]) -> None:
 
 
 def _print_table(rows: Sequence[RunRow], sort: str | None) -> None:
-    from ..report.console import console
+    from ..report.console import console, print_lines
     from ..report.tables import runs_table
 
     out = console(sys.stdout)
-    out.print(runs_table(rows, out.width, metrics=["loss", *_sorted_by(rows, sort)]))
+    print_lines(out, runs_table(rows, out.width, metrics=["loss", *_sorted_by(rows, sort)]))
 
 
 def _sorted_by(rows: Sequence[RunRow], sort: str | None) -> list[str]:
@@ -118,7 +118,7 @@ def _sorted_by(rows: Sequence[RunRow], sort: str | None) -> list[str]:
 
 
 def _print_chosen(store: Store, rows: Sequence[RunRow], keys: list[str], sort: str | None, spark: bool) -> None:
-    from ..report.console import console
+    from ..report.console import console, print_lines
     from ..report.runcolumns import FIELDS, chosen_table, metric_of
 
     if not keys:
@@ -138,7 +138,7 @@ def _print_chosen(store: Store, rows: Sequence[RunRow], keys: list[str], sort: s
         if len(rows) > _SPARKED:
             say(f"curves of the first {_SPARKED} runs only; --limit and --where choose which")
     out = console(sys.stdout)
-    out.print(chosen_table(rows, keys, extra))
+    print_lines(out, chosen_table(rows, keys, extra))
 
 
 def _differing(rows: Sequence[RunRow]) -> list[str]:

@@ -21,17 +21,17 @@ def ps(as_json: bool) -> int:
     """List the runs that are going on, newest first."""
     import json
 
-    from ..report.console import console
+    from ..report.console import console, print_lines
     from ..report.tables import runs_table
 
     with project() as (store, index):
-        rows = [row for row in index.rows(include_replays=True) if row.status == "running"]
+        rows = index.rows("status = running", include_replays=True)
     if as_json:
         told = [{"id": row.id, "pid": _pid(store.run_dir(row.id)), "command": row.command} for row in rows]
         sys.stdout.write(json.dumps(told) + "\n")
     elif rows:
         out = console(sys.stdout)
-        out.print(runs_table(rows, out.width))
+        print_lines(out, runs_table(rows, out.width))
     else:
         say("no run is going on")
     return 0

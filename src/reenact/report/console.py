@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import codecs
 import os
+from collections.abc import Sequence
 from typing import IO
 
 from rich.console import Console
+from rich.text import Text
 
 WIDTH = 80
 """Columns of a report that is piped, unless COLUMNS says otherwise."""
 
+_AT_ONCE = 200
 _IN_ASCII = {"✓": "+", "✗": "x", "◌": "-", "●": "*", "≈": "~", "…": "...", "·": "|", "━": "-", "╸": "-", "╺": "-"}
 
 
@@ -22,6 +25,15 @@ def console(stream: IO[str]) -> Console:
     width = None if is_terminal(stream) else _columns()
     tolerate(stream)
     return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def print_lines(out: Console, lines: Sequence[Text]) -> None:
+    """Prints lines; many of them without colours far quicker than the console would."""
+    if out.color_system is None:
+        out.file.write("".join(f"{line.plain}\n" for line in lines))
+        return
+    for start in range(0, len(lines), _AT_ONCE):
+        out.print(Text("\n").join(lines[start : start + _AT_ONCE]))
 
 
 def is_terminal(stream: IO[str]) -> bool:

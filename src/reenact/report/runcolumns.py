@@ -75,8 +75,8 @@ def value_of(row: Row, key: str) -> Any:
     return best(name, row.metrics[name]) if part == "best" else row.metrics[name].get(part)
 
 
-def chosen_table(rows: Sequence[Row], keys: Sequence[str], extra: Mapping[str, Sequence[str]]) -> Text:
-    """One line a run: its id, the columns that were chosen, and further ones.
+def chosen_table(rows: Sequence[Row], keys: Sequence[str], extra: Mapping[str, Sequence[str]]) -> list[Text]:
+    """The lines of a table, one a run: its id, the columns that were chosen, and further ones.
 
     Args:
         rows: the runs.
@@ -91,7 +91,7 @@ def chosen_table(rows: Sequence[Row], keys: Sequence[str], extra: Mapping[str, S
             [*(_cell(row, key) for key in keys), *(Text(column[index], style="cyan") for column in extra.values())]
         )
     right = [i for i, key in enumerate(keys) if key in _NUMBERS or (key not in FIELDS and _all_numbers(rows, key))]
-    return Text("\n").join(columns(table, right))
+    return columns(table, right)
 
 
 def _cell(row: Row, key: str) -> Text:

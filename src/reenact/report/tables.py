@@ -55,8 +55,8 @@ class Row(Protocol):
 
 def runs_table(
     rows: Sequence[Row], width: int, *, metrics: Iterable[str] = ("loss",), now: datetime | None = None
-) -> Text:
-    """The runs, one a line where they fit; else name, command and params stand on a line below each.
+) -> list[Text]:
+    """The lines of the table: the runs, one a line where they fit; else name, command and params stand on a line below each.
 
     Ids are never cut. A column that would be empty is left out.
 
@@ -78,11 +78,9 @@ def runs_table(
     right = {1, 3, *range(4, 4 + len(shown))}
     wide = _kept([*heads, "NAME", "COMMAND", "PARAMS"], [[*a, *b] for a, b in zip(fixed, free)], right)
     if natural_width(wide[0]) <= width:
-        lines = _with_notes(columns(*wide), rows, [None] * len(rows))
-    else:
-        below = [_below(cells, width - len(GAP)) for cells in free]
-        lines = _with_notes(columns(*_kept(heads, fixed, right)), rows, below)
-    return Text("\n").join(lines)
+        return _with_notes(columns(*wide), rows, [None] * len(rows))
+    below = [_below(cells, width - len(GAP)) for cells in free]
+    return _with_notes(columns(*_kept(heads, fixed, right)), rows, below)
 
 
 def differing_params(

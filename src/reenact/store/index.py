@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from ..errors import ReenactError
 from ..record import layout
@@ -25,6 +27,7 @@ from . import query as language
 from .project import Store
 from .sql import order_by, where_clause
 
+_decode = msgspec.json.Decoder().decode
 _VERSION = 3
 _SCHEMA = """
 create table runs (
@@ -89,6 +92,15 @@ class RunRow:
     sweep: str | None
     resumes: str | None
     detail: str
+
+
+class Brief(NamedTuple):
+    """What a run can be named by."""
+
+    id: str
+    name: str | None
+    replay_of: str | None
+    sweep: str | None
 
 
 class Index:
@@ -186,6 +198,15 @@ class Index:
             sql += " limit ?"
             values.append(limit)
         return self._query(sql, values)
+
+    def briefs(self) -> list[Brief]:
+        """All runs, replays and trials too, newest first, with what names them and no more."""
+        sql = "select id, name, replay_of, sweep from runs order by started desc, id desc"
+        try:
+            return [Brief(*row) for row in self._db.execute(sql)]
+        except sqlite3.Error:
+            self._rebuild()
+            return [Brief(*row) for row in self._db.execute(sql)]
 
     def row(self, run_id: str) -> RunRow | None:
         """One run by its full id."""
@@ -302,21 +323,23 @@ class Index:
     def _insert(self, row: dict[str, Any], manifest: Manifest | None) -> None:
         run_id = row["id"]
         packed = {
-            key: canonical_json(value).decode() if isinstance(value, (list, dict)) else value
+            key: canonical_json(value).decode() if isinstance(value, (list, dict)) else _storable(value)
             for key, value in row.items()
         }
         marks = ", ".join("?" * len(_COLUMNS))
         self._db.execute(f"insert into runs values ({marks})", [packed[column] for column in _COLUMNS])
-        self._db.executemany("insert or ignore into tags values (?, ?)", [(tag, run_id) for tag in row["tags"]])
+        self._db.executemany(
+            "insert or ignore into tags values (?, ?)", [(_storable(tag), run_id) for tag in row["tags"]]
+        )
         if manifest is None:
             return
-        params = [(name, run_id, *_number_and_text(value)) for name, value in manifest.params.items()]
-        self._db.executemany("insert into params values (?, ?, ?, ?)", params)
+        params = [(_storable(name), run_id, *_number_and_text(value)) for name, value in manifest.params.items()]
+        self._db.executemany("insert or ignore into params values (?, ?, ?, ?)", params)
         metrics = [
-            (name, run_id, _real(m.last), _real(m.min), _real(m.max), m.count, _real(m.first))
+            (_storable(name), run_id, _real(m.last), _real(m.min), _real(m.max), m.count, _real(m.first))
             for name, m in manifest.metrics.items()
         ]
-        self._db.executemany("insert into metrics values (?, ?, ?, ?, ?, ?, ?)", metrics)
+        self._db.executemany("insert or ignore into metrics values (?, ?, ?, ?, ?, ?, ?)", metrics)
 
 
 def _create(db: sqlite3.Connection) -> sqlite3.Connection:
@@ -376,7 +399,7 @@ def _row(row: sqlite3.Row) -> RunRow:
     values = dict(row)
     del values["stamp"]
     for key in ("tags", "params", "metrics", "verdicts", "command"):
-        values[key] = json.loads(values[key])
+        values[key] = _decoded(values[key])
     for metric in values["metrics"].values():
         for key, value in metric.items():
             if isinstance(value, str):
@@ -385,12 +408,24 @@ def _row(row: sqlite3.Row) -> RunRow:
     return RunRow(**values)
 
 
+def _decoded(text: str) -> Any:
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, UnicodeError):  # the escapes of a name that is no UTF-8
+        return json.loads(text)
+
+
 def _number_and_text(value: Any) -> tuple[float | None, str]:
     if isinstance(value, bool):
         return float(value), "true" if value else "false"
     if isinstance(value, (int, float)):
         return _real(value), repr(value)
-    return None, value if isinstance(value, str) else canonical_json(value).decode()
+    return None, _storable(value) if isinstance(value, str) else canonical_json(value).decode()
+
+
+def _storable(value: Any) -> Any:
+    """Text as SQLite takes it: a lone surrogate, as of an odd file name, becomes its escape."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _real(value: float | None) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ..errors import ReenactError
 from ..record.ids import RUN_ID
-from .index import Index, RunRow
+from .index import Brief, Index, RunRow
 from .project import Store
 
 _LAST = re.compile(r"last(?:~(\d+))?$")
@@ -54,7 +54,7 @@ def expand(store: Store, refs: Iterable[str], index: Index) -> list[RunRow]:
 
 
 def _among(store: Store, ref: str, index: Index) -> str:
-    rows = index.rows(include_replays=True)
+    rows = index.briefs()
     own = [row for row in rows if row.replay_of is None]
     alone = [row for row in own if row.sweep is None]
     last = _LAST.fullmatch(ref)
@@ -102,8 +102,8 @@ def _among(store: Store, ref: str, index: Index) -> str:
     )
 
 
-def _near(ref: str, rows: list[RunRow]) -> str:
-    words: dict[str, RunRow] = {}
+def _near(ref: str, rows: list[Brief]) -> str:
+    words: dict[str, Brief] = {}
     for row in rows:
         words.setdefault(row.id, row)
         if row.name:
@@ -115,6 +115,6 @@ def _near(ref: str, rows: list[RunRow]) -> str:
     return _list(chosen or rows[:3])
 
 
-def _list(rows: list[RunRow]) -> str:
+def _list(rows: list[Brief]) -> str:
     shown = ", ".join(f"{row.id} ({row.name})" if row.name else row.id for row in rows[:_SHOWN])
     return shown + (f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
