@@ -22,21 +22,25 @@ import time
 from measuring import HERE, Row, table
 
 QUICK = ("startup", "fingerprint", "record_size", "steps", "verify_cost", "containers")
+PEERS = ("logging_cost", "peers")
+"""With packages of others, which are installed on demand."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(QUICK)}, peers; all but peers when none")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join((*QUICK, *PEERS))}; the first {len(QUICK)} when none"
+    )
     parser.add_argument("--full", action="store_true", help="more pairs, larger sizes, every case")
     parser.add_argument("--peers", action="store_true", help="with the peers")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results.json")
     args = parser.parse_args()
     names = list(args.names or QUICK)
-    unknown = sorted(set(names) - {*QUICK, "peers"})
+    unknown = sorted(set(names) - {*QUICK, *PEERS})
     if unknown:
-        parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join((*QUICK, 'peers'))}")
-    if args.peers and "peers" not in names:
-        names.append("peers")
+        parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join((*QUICK, *PEERS))}")
+    if args.peers:
+        names += [name for name in PEERS if name not in names]
     found: list[Row] = []
     for name in names:
         began = time.perf_counter()

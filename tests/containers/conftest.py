@@ -34,17 +34,21 @@ events_logger="file"
 """What Podman wants where there is neither systemd nor a bridge, as in continuous integration."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """A cache of these tests' own, for their programs too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
-def docker():
+def docker(cache):
     """Docker: the one that runs, else, as root, one that is started for this session."""
     if sys.platform == "darwin" and shutil.which("docker") is None:
         pytest.skip("no Docker on this Mac")
     try:
-        engine = find_engine({**os.environ, knobs.ENGINE: "docker"})
-        before = stages(engine)
-        yield engine
-        for image in stages(engine) - before:
-            engine.call("image", "rm", "--force", image, check=False)
+        yield find_engine({**os.environ, knobs.ENGINE: "docker"})
         return
     except ReenactError as error:
         if error.slug != "engine-down" or os.geteuid() != 0 or shutil.which("dockerd") is None:
@@ -64,12 +68,6 @@ def docker():
                 os.environ["DOCKER_HOST"] = before
             daemon.terminate()
             daemon.wait(60)
-
-
-def stages(engine: Engine) -> set[str]:
-    """What the old builder keeps of builds, as images without a name."""
-    words = ["--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", "label=dev.reenact.stage"]
-    return set(engine.call("images", *words).stdout.split())
 
 
 def start_daemon(folder: Path):
@@ -105,7 +103,7 @@ def base_image(docker, python) -> Image:
 
 
 @pytest.fixture(scope="session")
-def podman(python, tmp_path_factory) -> Engine:
+def podman(cache, python, tmp_path_factory) -> Engine:
     """Podman, with settings for a bare machine where its own do not do. It has the base image."""
     if shutil.which("podman") is None:
         pytest.skip("podman is not installed")

@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from wheelmaker import make_wheel, small_project
+from wheelmaker import make_lock, make_wheel, small_project
 
-from reenact.engine.image import find_image
+from reenact.engine.image import find_image, list_images
 from reenact.environment.images import build as building
-from reenact.environment.images.build import Wanted, build_image
-from reenact.environment.images.dockerfiles import train_dockerfile
+from reenact.environment.images import exchange
+from reenact.environment.images.base import repository
+from reenact.environment.images.build import LABEL_LOCK, Wanted, build_image
+from reenact.environment.images.dockerfiles import predict_dockerfile, train_dockerfile
 from reenact.environment.images.project import build_record, project_image
+from reenact.environment.images.wheelhouse import wheels_folder
 from reenact.environment.lock import pylock
 from reenact.environment.packages import distributions
 from reenact.environment.solve import own_tables
@@ -59,8 +62,15 @@ def look(engine, name):
     )
 
 
+def stages(engine):
+    words = ["--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", "label=dev.reenact.stage"]
+    return set(engine.call("images", *words).stdout.split())
+
+
 def remove(engine, built):
-    engine.call("image", "rm", "--force", *built.tags, check=False)
+    """All images of that lock, however they are called."""
+    for image in list_images(engine, f"label={LABEL_LOCK}={built.lock}"):
+        engine.call("image", "rm", "--force", image.id, check=False)
 
 
 def installed(wheels, folder):
@@ -116,17 +126,12 @@ def test_the_large_packages_have_a_layer_of_their_own(legacy, project):
     wheels = project / "wheels"
     make_wheel(wheels, "triton", "1.0", {"triton.py": "X = 1\n"})
 
-    def lock():
-        from wheelmaker import make_lock
-
-        make_lock(project, sorted(wheels.glob("*.whl")))
-
-    lock()
+    make_lock(project, sorted(wheels.glob("*.whl")))
     first, _ = build(legacy, project)
     try:
         next(wheels.glob("tinymath*")).unlink()
         make_wheel(wheels, "tinymath", "3.0", {"tinymath/__init__.py": "VERSION = '3.0'\n"})
-        lock()
+        make_lock(project, sorted(wheels.glob("*.whl")))
         second, _ = build(legacy, project)
         common = [a == b for a, b in zip(first.image.diff_ids, second.image.diff_ids)]
         # base, user, large packages | the others
@@ -140,7 +145,6 @@ def test_a_step_that_fails_leaves_nothing_behind(legacy, project, tmp_path):
     own = project / "own.dockerfile"
     own.write_text("ARG BASE\nFROM ${BASE}\nRUN echo about to fail >&2; exit 3\n")
     before = (project / "pylock.toml").read_bytes()
-    images = legacy.call("images", "--quiet", "--filter", "dangling=true").stdout
     with pytest.raises(ReenactError) as error:
         build(legacy, project, file=own)
     assert error.value.slug == "build-failed" and "about to fail" in error.value.what
@@ -148,7 +152,18 @@ def test_a_step_that_fails_leaves_nothing_behind(legacy, project, tmp_path):
     assert "about to fail" in log.read_text()
     assert (project / "pylock.toml").read_bytes() == before
     assert find_image(legacy, "t-small:latest") is None
-    assert legacy.call("images", "--quiet", "--filter", "dangling=true").stdout == images
+    # Reenact's own build, at its second stage: the first one is done by then.
+    own.unlink()
+    wheel = next((project / "wheels").glob("tinytool*"))
+    wheel.write_bytes(b"not a wheel")
+    make_wheel(tmp_path, "triton", f"1.{os.getpid()}", {"triton.py": ""})
+    make_lock(project, [*sorted((project / "wheels").glob("*.whl")), *tmp_path.glob("*.whl")])
+    kept = stages(legacy)
+    with pytest.raises(ReenactError) as error:
+        build(legacy, project)
+    assert error.value.slug == "build-failed" and "tinytool" in error.value.what
+    assert stages(legacy) == kept
+    assert not list(wheels_folder().parent.joinpath("builds").iterdir())
 
 
 def test_a_wheel_that_is_another_file_than_the_lock_says(legacy, project):
@@ -184,6 +199,7 @@ def test_a_lock_of_the_environment_as_it_stands(legacy, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(root / "wheels"))
     built, said = build(legacy, root)
+    assert built.fresh
     try:
         assert look(legacy, built.tags[0])["tool"] == "tinytool 1.0\n"
         assert not any("another build" in line for line in said)
@@ -207,6 +223,45 @@ def test_a_base_that_cannot_be_had_is_an_error(docker, project):
     with pytest.raises(ReenactError) as error:
         build(docker, project, base=None)
     assert error.value.slug == "base-gone" and "--base host" in error.value.fix
+
+
+def test_a_base_from_a_registry_is_pinned(legacy, project, base_image, registry):
+    """Its digest goes into the lock and is what later builds stand on, wherever the tag points to then."""
+    name = f"{registry}/t-base:1"
+    exchange.push(legacy, base_image.name, name)
+    legacy.call("image", "rm", name)
+    (project / "pyproject.toml").write_text(f'[tool.reenact.image]\nbase = "{name}"\n')
+    built, said = build(legacy, project, base=None)
+    exact = f"{repository(name)}@{built.base.pin.digest}"
+    try:
+        assert any(f"pulling {name}" in line for line in said)
+        assert built.base.pin.base == name and built.base.pin.digest != base_image.id
+        assert built.image.diff_ids[: len(base_image.diff_ids)] == base_image.diff_ids
+        # The tag is another image now, here and there.
+        exchange.push(legacy, built.tags[0], name)
+        legacy.call("image", "rm", "--force", name)
+        again, _ = build(legacy, project, base=None, cache=False)
+        assert again.base.pin == built.base.pin and again.image.diff_ids[0] == base_image.diff_ids[0]
+        assert len(again.image.diff_ids) == len(built.image.diff_ids)
+    finally:
+        remove(legacy, built)
+        legacy.call("image", "rm", "--force", exact, name, check=False)
+
+
+def test_a_base_with_an_environment_of_its_own(buildkit, project):
+    """At the very place of ours, and first on PATH: nothing of it is left."""
+    first, _ = build(buildkit, project)
+    small_project(project, "1.2")
+    make_lock(project, list((project / "wheels").glob("tinymath-1.2*")))
+    code = "import os, tinymath; print(tinymath.VERSION, os.path.exists('/opt/venv/bin/tinytool'))"
+    try:
+        for how in (False, True):
+            built, _ = build(buildkit, project, base=first.tags[1], name="t-above", reproducible=how)
+            out = buildkit.call("run", "--rm", "--network", "none", built.tags[0], "python", "-c", code).stdout
+            assert out == "1.2 False\n"
+            remove(buildkit, built)
+    finally:
+        remove(buildkit, first)
 
 
 def test_a_base_without_python_and_one_of_another_platform(docker, project, base_image, tmp_path):
@@ -238,6 +293,59 @@ def test_an_untouched_dockerfile_is_reenacts_own(legacy, project):
     built, _ = build(legacy, project)
     assert build_record(built.image)["file"] is None
     remove(legacy, built)
+
+
+@pytest.fixture
+def index(tmp_path):
+    """A server of wheels on the loopback interface: its folder and its address."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    folder = tmp_path / "index"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_dockerfile_to_keep(buildkit, project, index, tmp_path, monkeypatch):
+    """From an index that only a secret names, with network; and the image that serves a model, on top."""
+    folder, address = index
+    make_wheel(project / "wheels", "triton", "1.0", {"triton.py": "X = 1\n"})
+    make_lock(project, sorted((project / "wheels").glob("*.whl")))
+    for wheel in (project / "wheels").glob("*.whl"):
+        shutil.copy(wheel, folder)
+    config = tmp_path / "pip.conf"
+    config.write_text(f"[global]\nno-index = true\nfind-links = {address}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    (project / "train.dockerfile").write_text("# mine\n" + train_dockerfile())
+    built, _ = build(buildkit, project, network="host")
+    try:
+        assert build_record(built.image)["file"]
+        told = look(buildkit, built.tags[0])
+        assert (told["prefix"], told["user"], told["cwd"]) == ("/opt/venv", "app", "/workspace")
+        assert told["tool"] == "tinytool 1.0\n" and set(told["fingerprints"]) >= {"tinymath", "tinytool", "triton"}
+        assert told["fingerprints"] == installed(project / "wheels", tmp_path / "target")
+        history = buildkit.call("history", "--no-trunc", built.tags[0]).stdout
+        assert address not in history and str(tmp_path) not in history
+        (project / "src").mkdir()
+        code = "import sys, tinymath\nprint(sys.argv[1:], tinymath.double(4))\n"
+        (project / "src" / "predict.py").write_text(code)
+        (project / "predict.dockerfile").write_text(predict_dockerfile("t-small"))
+        words = ["build", "--quiet", "--network", "none", "-f", str(project / "predict.dockerfile"), str(project)]
+        served = buildkit.call(*words, extra_env={"DOCKER_BUILDKIT": "1"}).stdout.strip()
+        out = buildkit.call("run", "--rm", "--network", "none", served).stdout
+        assert out == "['--port', '8000', '--model', '/model'] 8\n"
+        buildkit.call("image", "rm", "--force", served)
+    finally:
+        remove(buildkit, built)
 
 
 def test_the_command_line(docker, project):

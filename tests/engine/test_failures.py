@@ -32,6 +32,7 @@ SAID = [
     ("docker", "push", "unauthorized: authentication required", "no-login", 4, "docker login"),
     ("docker", "pull", "Error response from daemon: manifest for x:1 not found: manifest unknown: manifest unknown", "no-image", 2, "image ls"),
     ("docker", "pull", "Error response from daemon: Get \"https://nowhere.invalid/v2/\": dial tcp: lookup nowhere.invalid on 1.1.1.1:53: no such host", "no-registry", 4, "cannot be reached"),
+    ("podman", "create", "Error: container-init binary not found on the host: stat /usr/libexec/podman/catatonit: no such file or directory", "no-init", 4, "catatonit"),
     ("docker", "run", "docker: Error response from daemon: network nowhere not found.\n\nRun 'docker run --help' for more information", "engine-failed", 1, "network nowhere not found"),
 ]  # fmt: skip
 

@@ -20,7 +20,19 @@ TOUR = ROOT / "docs" / "tour.md"
 PAGES = [
     README,
     TOUR,
-    *(ROOT / "docs" / name for name in ("design.md", "record.md", "scan.md", "init.md", "doctor.md", "compare.md")),
+    *(
+        ROOT / "docs" / name
+        for name in (
+            "design.md",
+            "record.md",
+            "scan.md",
+            "images.md",
+            "containers.md",
+            "compare.md",
+            "init.md",
+            "doctor.md",
+        )
+    ),
 ]
 PAGES = [path for path in PAGES if path.is_file()]
 
@@ -69,6 +81,9 @@ def test_the_check_of_verbs_and_options_can_fail() -> None:
     assert wrong_words(["reenact", "runn", "x.py"]) == ["runn"]
     assert wrong_words(["reenact", "verify", "last", "--quick"]) == ["--quick"]
     assert wrong_words(["reenact", "run", "train.py", "--lr", "1"]) == []
+    assert wrong_words(["reenact", "image", "bild"]) == ["bild"]
+    assert wrong_words(["reenact", "image", "build", "--bass", "x"]) == ["--bass"]
+    assert wrong_words(["reenact", "image", "build", "--base", "x"]) == []
 
 
 def wrong_words(words: list[str]) -> list[str]:
@@ -79,14 +94,24 @@ def wrong_words(words: list[str]) -> list[str]:
         return [words[1]]
     command = root.get_command(click.Context(root), words[1])
     assert command is not None
+    own = words[2:]
+    while isinstance(command, click.Group) and own and not own[0].startswith("-"):
+        for verb in own[0].split("|"):
+            if verb in command.commands:
+                below = command.commands[verb]
+            elif words[1] == "env":
+                return []  # `env RUN` is `env make RUN`
+            else:
+                return [verb]
+        command, own = below, own[1:]
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {
         "--help",
         "-h",
     }
-    own = words[2:]
     if words[1] == "run":
         end = next(
             (at for at, word in enumerate(own) if word == "--" or word == "python" or word.endswith(".py")), len(own)
         )
         own = own[:end]
+    own = own[: own.index("--")] if "--" in own else own
     return [word for word in own if word.startswith("-") and word.partition("=")[0] not in options]

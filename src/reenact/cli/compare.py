@@ -118,12 +118,13 @@ def _series(store: Store, run: str, name: str) -> Series | None:
 def _telling(rows: list[RunRow], most: int, others: bool = False) -> list[str]:
     """The metrics to draw when none was asked for: those with curves, and of these those of which less or more is better."""
     from ..record.better import direction
-    from ..report.compare import metric_names
+    from ..report.compare import ASIDE, metric_names
 
     names = [
         name for name in metric_names(rows) if any((row.metrics.get(name) or {}).get("count", 0) > 1 for row in rows)
     ]
-    telling = [name for name in names if direction(name) is not None]
+    logged = [name for name in names if not name.startswith(ASIDE)] or names
+    telling = [name for name in logged if direction(name) is not None]
     return (names if others else telling or names[:1])[:most]
 
 

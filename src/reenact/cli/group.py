@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "logs": ("Look", "inspect:logs", "Print what a run wrote to the terminal."),
     "path": ("Look", "inspect:path", "Print where a run, or a file of it, lies."),
     "config": ("Look", "config:command", "Show the params of a script without running it."),
+    "tensorboard": ("Look", "tensorboard:command", "Look at runs in TensorBoard."),
     "cp": ("Look", "containers:cp", "Copy what a run wrote."),
     "ps": ("Running", "running:ps", "List the runs that are going on."),
     "attach": ("Running", "running:attach", "Follow a run as if it had been started here."),

@@ -30,6 +30,7 @@ def command() -> None:
 )
 @click.option("--reproducible", is_flag=True, help="Assemble it so that it has the same id every time.")
 @click.option("--platform", metavar="P", help="Build for this platform: linux/arm64.")
+@click.option("--network", metavar="NET", help="What the steps of your own Dockerfile may reach: none, host, …")
 @click.option("--no-cache", is_flag=True, help="Build anew, even where this image is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def build(
@@ -39,6 +40,7 @@ def build(
     write: bool,
     reproducible: bool,
     platform: str | None,
+    network: str | None,
     no_cache: bool,
     as_json: bool,
 ) -> int:
@@ -53,12 +55,12 @@ def build(
     from ..engine.find import find_engine
     from ..environment.images.build import Wanted, build_image
     from ..report.console import is_terminal
-    from ..report.quantities import duration, size
+    from ..report.quantities import count, duration, size
 
     root = _root()
     if write:
         return _write_dockerfiles(root, as_json)
-    wanted = Wanted(name, base, Path(file) if file else None, reproducible, platform, not no_cache)
+    wanted = Wanted(name, base, Path(file) if file else None, reproducible, platform, not no_cache, network)
     echo = _echo if is_terminal(sys.stderr) and not as_json else None
     built = build_image(find_engine(), root, wanted, dict(os.environ), say, echo)
     if as_json:
@@ -71,7 +73,7 @@ def build(
         return 0
     how = f"built in {duration(built.seconds)}" if built.fresh else "was there already"
     say(
-        f"{built.tags[0]} ({built.tags[1].rpartition(':')[2]}): {built.packages} packages on {built.base.pin.base}, "
+        f"{built.tags[0]} ({built.tags[1].rpartition(':')[2]}): {count(built.packages, 'package')} on {built.base.pin.base}, "
         f"Python {built.base.target.version}, {size(built.image.size)}; {how}"
     )
     sys.stdout.write(built.image.id + "\n")

@@ -55,6 +55,7 @@ def ls(as_json: bool) -> int:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.console import JustifyMethod
     from rich.table import Table
 
     from ..report.console import console
@@ -62,12 +63,17 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("image", "id", "lock", "base", "python", "size", "runs"):
-        table.add_column(title, justify="right" if title in ("size", "runs") else "left", no_wrap=title == "image")
+        free = title == "base"
+        justify: JustifyMethod = "right" if title in ("size", "runs") else "left"
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=not free, min_width=8 if free else None)
     for row in rows:
         lock = row["lock"][7:19] + (" *" if row["present"] else "")
         cells = ["\n".join(row["tags"]) or "(no name)", row["id"][7:19], lock, row["base"] or "?", row["python"] or "?"]
         table.add_row(*map(plain_lines, cells), plain(size(row["size"])), str(len(row["runs"])))
-    console(sys.stdout).print(table)
+    out = console(sys.stdout)
+    if not out.is_terminal:
+        out.width = 500  # a name is one word for grep
+    out.print(table)
     if any(row["present"] for row in rows):
         say("* the present lock")
 

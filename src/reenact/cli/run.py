@@ -43,6 +43,13 @@ class _Run(click.Command):
 @click.option("--note", metavar="TEXT", help="A remark.")
 @click.option("--deterministic", is_flag=True, help="Ask the frameworks for deterministic algorithms.")
 @click.option("--once", is_flag=True, help="Do not run again what has been run before with the same recipe.")
+@click.option(
+    "--metrics-from-log",
+    "templates",
+    multiple=True,
+    metavar="TEMPLATE",
+    help="Metrics are what it prints like this: 'loss: {loss:f}'. Without it, the usual shapes are found.",
+)
 @click.option("--python", metavar="PATH", help="Interpreter for scripts, instead of the python on PATH.")
 @click.option(
     "-d", "--detach", is_flag=True, help="Return at once, and print the id: the run outlives the terminal and ssh."
@@ -58,6 +65,7 @@ def command(
     note: str | None,
     deterministic: bool,
     once: bool,
+    templates: tuple[str, ...],
     python: str | None,
     detach: bool,
     as_json: bool,
@@ -71,11 +79,14 @@ def command(
     The exit code is the command's own.
     """
     from ..config.overrides import load, overrides
+    from ..record.printed import template
     from ..replay.command import resolve_command
     from ..replay.contained import check_gpus
     from ..replay.session import Request
     from ..store.project import Store
 
+    for text in templates:
+        template(text)
     env = dict(os.environ)
     if python is not None:
         env["REENACT_PYTHON"] = python
@@ -92,7 +103,18 @@ def command(
         container, env = wanted.container(store.root, env, lambda text: _say(quiet, text))
     changes = overrides(argv, kind, load(argv, kind, cwd, env), str(store.root))
     request = Request(
-        argv, kind, cwd, env, name, experiment, tags, note, deterministic, tuple(changes), container=container
+        argv,
+        kind,
+        cwd,
+        env,
+        name,
+        experiment,
+        tags,
+        note,
+        deterministic,
+        tuple(changes),
+        container=container,
+        metrics_from_log=templates,
     )
     if container is not None:
         check_gpus(store, container)

@@ -25,7 +25,7 @@ _PLATFORM = (
 )
 _GPU = ("could not select device driver", "nvidia-container", "unresolvable cdi devices", "no such cdi device", "setting up cdi devices", "failed to discover gpu")  # fmt: skip
 _ABSENT = ("no such image", "image not known", "manifest unknown", "not found: manifest", "repository does not exist", "name unknown", "unable to find image")  # fmt: skip
-_LOGIN = ("unauthorized", "authentication required", "denied: requested access", "access to the resource is denied", "no basic auth credentials")  # fmt: skip
+_LOGIN = ("unauthorized", "authentication required", "denied: requested access", "access to the resource is denied", "no basic auth credentials", "toomanyrequests", "pull rate limit")  # fmt: skip
 _UNREACHED = ("no such host", "i/o timeout", "network is unreachable", "tls handshake", "dial tcp", "server gave http response", "context deadline exceeded", "connection reset", "x509:", "bad gateway", "service unavailable")  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def explain(kind: str, words: Sequence[str], said: str, env: Mapping[str, str]) 
 
     Returns:
         An error with slug ``engine-down``, ``engine-denied``, ``engine-config``, ``no-space``, ``port-in-use``,
-        ``wrong-platform``, ``no-gpu``, ``no-image``, ``no-login``, ``no-registry`` or ``engine-failed``.
+        ``wrong-platform``, ``no-init``, ``no-gpu``, ``no-image``, ``no-login``, ``no-registry`` or ``engine-failed``.
     """
     text, line = said.lower(), _line(said)
     verb = next((word for word in words if not word.startswith("-")), "")
@@ -60,6 +60,12 @@ def explain(kind: str, words: Sequence[str], said: str, env: Mapping[str, str]) 
         )
     if any(sign in text for sign in _PORT) and verb in ("run", "start", "create", "container"):
         return _usage("port-in-use", f"a port is in use already: {line}", "name another one: --port HOST:CONTAINER")
+    if "container-init binary not found" in text or 'exec: "docker-init"' in text:
+        return _missing(
+            "no-init",
+            f"{kind} lacks the init process for containers: {line}",
+            "install it (Debian: sudo apt-get install " + ("catatonit)" if kind == "podman" else "tini or docker.io)"),
+        )
     if any(sign in text for sign in _GPU):
         return _missing(
             "no-gpu",

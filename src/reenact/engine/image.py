@@ -133,6 +133,12 @@ def list_images(engine: Engine, *filters: str) -> list[Image]:
     return sorted(found, key=lambda image: image.created, reverse=True)
 
 
+def without_tls(engine: Engine, name: str) -> list[str]:
+    """Words for a registry on this machine, which has no certificate: Docker needs none of it, Podman to be told."""
+    loopback = ("127.", "localhost:", "localhost/", "[::1]")
+    return ["--tls-verify=false"] if engine.kind == "podman" and name.startswith(loopback) else []
+
+
 def _image(data: dict[str, Any]) -> Image:
     digest = str(data["Id"])
     return Image(

@@ -121,7 +121,7 @@ def _read(folder: str, entry: str) -> dict[str, Any] | None:
         return dist
     record = _bytes(os.path.join(base, "RECORD"))
     if record is not None:
-        dist["fingerprint"] = _fingerprint(record, os.fsencode(entry))
+        dist["fingerprint"] = record_fingerprint(record, os.fsencode(entry))
     wheel = _bytes(os.path.join(base, "WHEEL"))
     if wheel is not None:
         tags = re.findall(rb"^Tag:[ \t]*(\S+)", wheel, re.MULTILINE)
@@ -161,7 +161,7 @@ def _rows(record: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
             yield fields[0], fields[1], fields[2]
 
 
-def _fingerprint(record: bytes, info: bytes) -> str:
+def record_fingerprint(record: bytes, info: bytes) -> str:
     """sha256 of the sorted ``path,hash`` rows of the wheel's own files.
 
     Left out, because installers write them or write them each in their own way: byte code, scripts (``../`` and

@@ -96,12 +96,17 @@ def lock(
                 fix="change what it asks for; nothing was written",
                 exit_code=EXIT_USAGE,
             )
-        text = made.read_text("utf-8")
+        text = without_sizes(made.read_text("utf-8"))
     text = _HEADER.format(source=source or "the environment") + text
     if before is not None:
         text = with_tables(text, own_tables(before.decode("utf-8", "replace")))
     write_atomic(target, text.encode())
     return Locked(target, source or "the environment", text.count("[[packages]]"), text.encode() != before)
+
+
+def without_sizes(lock: str) -> str:
+    """A lock without the sizes of files: uv writes those that the index happened to tell, now these, now those."""
+    return re.sub(r"\bsize = \d+, ", "", lock)
 
 
 _TABLE = re.compile(r"^\[tool\.reenact\.image\]\n(?:(?!\[).*\n?)*", re.MULTILINE)

@@ -13,6 +13,14 @@ def start_ticks(pid: int) -> int | None:
     return int(fields[19]) if fields else None
 
 
+def usage(pid: int) -> tuple[int, int] | None:
+    """Clock ticks of CPU time so far, and resident bytes, of one process; None when there is no such process or no /proc."""
+    fields = _stat_fields(pid)
+    if not fields:
+        return None
+    return int(fields[11]) + int(fields[12]), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def descendants(pid: int) -> list[int]:
     """Pids of children, their children and so on, parents first; not ``pid`` itself."""
     found: list[int] = []

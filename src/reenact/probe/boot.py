@@ -38,7 +38,7 @@ def start(path: str, before: set[str]) -> None:
         overrides.install(probe)
     write_start(probe)
     names = _names_beside()
-    for name in ("clean", "entropy", "files", "children", "variables", "imports"):
+    for name in ("clean", "entropy", "files", "children", "variables", "imports", "public"):
         try:
             module = __import__(f"{__package__}.{name}", fromlist=["install"])
             module.install(probe)

@@ -34,7 +34,8 @@ class Journal:
         self._identity: tuple[int, int] = (-1, -1)
         # Reentrant: a signal handler of the program may open a file while this thread is in here.
         self._lock = RLock()
-        self._start = time.monotonic()
+        self.start = time.monotonic()
+        """Zero of the clock of its events."""
         self._gaps: set[str] = set()
         self._gap_counts: dict[str, int] = {}
         self.silent = True
@@ -50,7 +51,7 @@ class Journal:
                 self.silent = False
                 if self.before_first is not None:
                     self.before_first()
-            fields["t"] = round(time.monotonic() - self._start, 6)
+            fields["t"] = round(time.monotonic() - self.start, 6)
             line = self._encode({"e": event, **fields}).encode("utf-8", "surrogatepass") + b"\n"
             with self._lock:
                 if self._fd < 0 or not still_ours(self._fd, self._identity):
@@ -84,7 +85,7 @@ class Journal:
     def beside(self, process: str) -> Journal:
         """Another journal of the same operating system's process, on the same clock."""
         other = Journal(self.folder, process)
-        other._start = self._start
+        other.start = self.start
         return other
 
     def close(self) -> None:
@@ -100,7 +101,7 @@ class Journal:
         self._gaps = set()
         self._gap_counts = {}
         self.silent = True
-        self._start = time.monotonic()
+        self.start = time.monotonic()
         self.process = process
         self.pid = os.getpid()
 
@@ -120,7 +121,7 @@ def open_unique(folder: str, name: str, suffix: str) -> tuple[str, int]:
             )
         except FileExistsError:
             continue
-        return unique, _move_up(fd)
+        return unique, move_up(fd)
     raise OSError("no free name for " + name)
 
 
@@ -138,7 +139,8 @@ def still_ours(fd: int, file: tuple[int, int]) -> bool:
         return False
 
 
-def _move_up(fd: int) -> int:
+def move_up(fd: int) -> int:
+    """The descriptor above 99, where it is in nobody's way."""
     try:
         import fcntl
 

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from .journal import Journal
+from .journal import Journal, complain
 
 
 def importing() -> bool:
@@ -38,6 +38,7 @@ class Probe:
         self.main = process == settings.get("process", "rank0")
         self.journal = Journal(self.run_dir, process)
         self._trace: Any = None
+        self._metrics: Any = None
         self.training: Any = None
         """The training loop (:class:`..probe.training.Training`), once torch is imported."""
         self.ended = False
@@ -68,6 +69,23 @@ class Probe:
 
             self._trace = Trace(self.run_dir, self.process, self.pid)
         return self._trace
+
+    @property
+    def metrics(self) -> Any:
+        """What metrics are logged to (:class:`..probe.metrics.Metrics`), made when it is first asked for."""
+        if self._metrics is None:
+            from .metrics import Metrics
+
+            self._metrics = Metrics(self)
+        return self._metrics
+
+    def output(self, path: Any) -> None:
+        """Notes a file as written, wherever and by whomever. Never raises."""
+        try:
+            full = os.path.normpath(os.path.join(os.getcwd(), os.fsdecode(path)))
+            self.journal.write("file", op="w", path=full, raw=os.fsdecode(path), st=None, via="reenact.output")
+        except Exception as problem:
+            complain("output", problem)
 
     @property
     def traced(self) -> bool:

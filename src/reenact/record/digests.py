@@ -6,7 +6,11 @@ import os
 from typing import Any
 
 from .canonical import digest_json
+from .printed import FROM_LOG
 from .schema import Manifest
+
+_NO_INPUT = frozenset({"skip", FROM_LOG})
+"""Settings that say what is looked at, and not what is computed."""
 
 
 def recipe_parts(manifest: Manifest) -> dict[str, Any]:
@@ -31,7 +35,7 @@ def recipe_parts(manifest: Manifest) -> dict[str, Any]:
         "python": environment.python.get("version"),
         "machine": environment.platform.get("machine"),
         "variables": environment.variables,
-        "settings": {name: value for name, value in manifest.settings.items() if name != "skip"},
+        "settings": {name: value for name, value in manifest.settings.items() if name not in _NO_INPUT},
         "seeds": [[seed.process, seed.lib, seed.fn, seed.value] for seed in entropy.seeds if seed.origin == "code"],
         "hash_seed": fixed.value if fixed else None,
     }

@@ -23,6 +23,8 @@ from .journal import job_of, process_order, read_journals
 from .leftovers import remove_all, sealed_leftovers
 from .params import gather
 from .params.base import Context
+from .points import logged
+from .printed import FROM_LOG, write_printed
 from .protocols import Blobs, Hasher
 from .scan import Scan
 from .schema import (
@@ -121,6 +123,8 @@ def _build(
     gaps.extend(unread)
     starts = {name: _first(events, "start") for name, events in journals.items()}
     main = next((event for event in starts.values() if event and event.get("main")), None) or starts.get("rank0")
+    missed = write_printed(folder / layout.LOG, folder / layout.METRICS / "log.jsonl", start.options.get(FROM_LOG, ()))
+    gaps.extend([Gap("log-not-searched", missed)] if missed else [])
     traces, metrics = _traces(folder, journals, gaps)
     gaps.extend(_gaps(start, end, journals, main))
     gaps.extend(files.gaps)
@@ -247,7 +251,7 @@ def _traces(folder: Path, journals: Journals, gaps: list[Gap]) -> tuple[list[Tra
             metrics = {**summary.metrics, **metrics}
     paths = [path for path in (folder / layout.METRICS).glob("*.jsonl") if job_of(path.stem) is None]
     paths.sort(key=lambda path: process_order(path.stem))
-    metrics = {**metrics, **read_metrics(paths)}
+    metrics = {**metrics, **read_metrics(paths), **logged(folder, lambda process: job_of(process) is None, gaps)}
     if len(metrics) > _MOST_METRICS:
         detail = (
             f"{len(metrics):,} metrics: the manifest has the first {_MOST_METRICS:,}, the files in metrics/ have all"

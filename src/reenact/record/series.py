@@ -1,7 +1,7 @@
 """The metrics of a run as series of numbers: whole, or while they grow.
 
-They come from three places: ``metrics/<process>.jsonl``; the losses of the trace, which are not written twice; the learning
-rates of the journal's ``hyper`` events.
+They come from four places: ``metrics/<process>.points``, which the program logged; ``metrics/*.jsonl``; the losses of the trace,
+which are not written twice; the learning rates of the journal's ``hyper`` events.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TypeVar
 from . import layout
 from .journal import JournalTail, job_of, process_order
 from .metriclines import Columns
-from .seriesfiles import LinesFile, SeriesFile, TraceFile
+from .seriesfiles import LinesFile, PointsFile, SeriesFile, TraceFile
 from .traces import rank_of
 
 LOSS = "loss"
@@ -84,7 +84,7 @@ class Follower:
         self.folder = Path(run_dir)
         self._wanted = None if names is None else frozenset(names)
         self._cache = cache
-        self._lines: dict[str, LinesFile] = {}
+        self._lines: dict[str, LinesFile | PointsFile] = {}
         self._traces: dict[str, TraceFile] = {}
         self._rates: dict[str, _Rates] = {}
 
@@ -94,6 +94,9 @@ class Follower:
         for path in self._paths(layout.METRICS, ".jsonl"):
             if path.name not in self._lines:
                 self._lines[path.name] = LinesFile(path, self._wanted_in(path.stem), self._kept_at(path))
+        for path in self._paths(layout.METRICS, ".points"):
+            if path.name not in self._lines:
+                self._lines[path.name] = PointsFile(path, self._wanted_in(path.stem), None)
         for lines in self._lines.values():
             lines.poll()
         if not self._wanted or any(not self._in_lines(name) for name in self._wanted):
@@ -259,7 +262,8 @@ def _extremes(values: array[float], start: int) -> list[int]:
 
 
 def _ordered(files: Mapping[str, T]) -> list[tuple[str, T]]:
-    return sorted(files.items(), key=lambda pair: process_order(pair[0].rpartition(".")[0]))
+    """What was logged first, as in the manifest; then by process."""
+    return sorted(files.items(), key=lambda pair: (not pair[0].endswith(".points"), process_order(Path(pair[0]).stem)))
 
 
 def _is_time(value: float) -> bool:

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from itertools import compress
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +20,7 @@ from ..errors import ReenactError
 from ..probe.traceformat import LOSS, MAGIC, RAW, RECORD, bits_float
 from .atomic import tmp_name
 from .metriclines import Columns, LineParser, whole_lines
+from .points import RECORD_SIZE, Chunk, read_chunks, read_names
 from .trace import TraceReader
 
 LARGE = 4_000_000
@@ -26,6 +28,7 @@ LARGE = 4_000_000
 
 _KEPT = b"reenact series 1\n"
 _LOOK = 4096
+_FEW = 8
 _PIECE = RECORD.size * (1 << 16)
 _IS_LOSS = re.compile(bytes([LOSS]))
 
@@ -192,6 +195,59 @@ class LinesFile(SeriesFile):
             self.skipped += not LineParser(self._column).one(self._rest)
             self._offset += len(self._rest)
             self._rest = b""
+
+
+class PointsFile(SeriesFile):
+    """What a program logged with ``reenact.log``, and what it sent to other loggers."""
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._held = -1
+
+    def _read(self, file: IO[bytes]) -> None:
+        # The last point may be half written, unless it was the last one before already.
+        before, self._held = self._held, -1
+        self._take(held_back=1)
+        if self._held == before:
+            self._take(held_back=0)
+
+    def finish(self) -> None:
+        """Take the last point too: of a program that goes on it may be half written."""
+        if self.path.exists():
+            self._take(held_back=0)
+
+    def _take(self, held_back: int) -> None:
+        known: dict[int, Columns | None] = {
+            number: self._column(name) for number, name in read_names(self.path).items()
+        }
+        start = self._offset // RECORD_SIZE
+        for chunk in read_chunks(self.path, start):
+            # What was never written is a gap where a signal came, and all that follows the last point.
+            last = len(chunk.names) - 1
+            while last >= 0 and not chunk.names[last]:
+                last -= 1
+            stop = last + 1 - (held_back if last + 1 < len(chunk.names) else 0)
+            self._sort(chunk, stop, known)
+            start += max(0, stop)
+            if stop < len(chunk.names):
+                self._held = start if stop == last else -1
+                break
+        self._offset = start * RECORD_SIZE
+
+    def _sort(self, chunk: Chunk, stop: int, known: dict[int, Columns | None]) -> None:
+        """The first points of a chunk to the columns of their names."""
+        numbers = chunk.names[:stop]
+        wanted = {number: columns for number in set(numbers) if (columns := known.get(number)) is not None}
+        if len(wanted) > _FEW:
+            for number, step, value, time in zip(numbers, chunk.steps, chunk.values, chunk.times):
+                if number in wanted:
+                    wanted[number].add(step, value, time)
+            return
+        for number, columns in wanted.items():  # a pass each is quicker than one that sorts
+            mine = list(map(number.__eq__, numbers))
+            columns.steps.extend(compress(chunk.steps, mine))
+            columns.values.extend(compress(chunk.values, mine))
+            columns.times.extend(compress(chunk.times, mine))
 
 
 class TraceFile(SeriesFile):

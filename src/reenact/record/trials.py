@@ -25,6 +25,7 @@ from .ids import iso_time
 from .journal import job_of, read_journals
 from .params import gather
 from .params.base import Context
+from .points import logged
 from .schema import (
     Gap,
     Manifest,
@@ -288,7 +289,8 @@ def _traces(folder: Path, jobs: Journals) -> tuple[list[Trace], dict[str, Metric
         traces.append(summary.trace)
         if "." not in process:
             metrics = {**summary.metrics, **metrics}
-    return traces, {**metrics, **read_metrics([folder / layout.METRICS / f"{process}.jsonl" for process in jobs])}
+    paths = [folder / layout.METRICS / f"{process}.jsonl" for process in jobs]
+    return traces, {**metrics, **read_metrics(paths), **logged(folder, lambda process: process in jobs)}
 
 
 def _span(jobs: Journals, at_last: str | None) -> tuple[str | None, str | None, float | None]:
@@ -322,7 +324,8 @@ def _fill(folder: Path, sweep: Path, start: Start, journals: Journals, trial: Tr
         if job_of(process) is not None:
             for suffix in (TRACE_SUFFIX, NAMES_SUFFIX):
                 _link(sweep / layout.TRACE / (process + suffix), folder / layout.TRACE / (process + suffix))
-            _link(sweep / layout.METRICS / f"{process}.jsonl", folder / layout.METRICS / f"{process}.jsonl")
+            for suffix in (".jsonl", ".points", ".names"):
+                _link(sweep / layout.METRICS / (process + suffix), folder / layout.METRICS / (process + suffix))
 
 
 def _link(source: Path, target: Path) -> None:

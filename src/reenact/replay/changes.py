@@ -11,6 +11,7 @@ from typing import Any
 
 from ..environment.compare import compare as compare_environments
 from ..errors import ReenactError
+from ..record.printed import FROM_LOG
 
 ORDER = (
     "code",
@@ -96,7 +97,7 @@ def _mapping(kind: str, a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change
 
 
 def _settings(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in (manifest.get("settings") or {}).items() if name != "skip"}
+    return {name: value for name, value in (manifest.get("settings") or {}).items() if name not in ("skip", FROM_LOG)}
 
 
 def _container(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Change]:

@@ -27,12 +27,14 @@ from ..execute.container import ContainerExecutor
 from ..execute.containers import Bind, Container
 from ..execute.local import LocalExecutor
 from ..execute.procscan import open_files
+from ..execute.usage import Usage
 from ..probe.redact import redact_argv, redact_env
 from ..record import layout
 from ..record.atomic import write_atomic
 from ..record.collect import Collector
 from ..record.container import Mounted
 from ..record.ids import iso_time
+from ..record.printed import FROM_LOG
 from ..record.scan import Scan, scan_tree
 from ..record.schema import HashSeed, Manifest, Override, Start
 from ..record.status import boot_id, this_process
@@ -78,6 +80,7 @@ class Request:
         resume: the sweep that this one goes on with, or None.
         pre_exec: see `RunSpec`.
         container: where it is executed; None for this machine as it is. ``env`` is what it is to see in there.
+        metrics_from_log: templates of what it prints.
     """
 
     argv: tuple[str, ...]
@@ -93,6 +96,7 @@ class Request:
     resume: Resume | None = None
     pre_exec: Callable[[], None] | None = None
     container: Container | None = None
+    metrics_from_log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -246,6 +250,8 @@ def begin(
     if given is not None:
         settings["replay_dir"] = str(given)
     options: dict[str, Any] = {"deterministic": request.deterministic}
+    if request.metrics_from_log:
+        options[FROM_LOG] = list(request.metrics_from_log)
     if request.container is not None:
         settings["usage"] = True
         keep_lock(store, request.container)
@@ -373,6 +379,7 @@ class _Observer(threading.Thread):
         self._session = session
         self._collector = collector
         self._pid = pid
+        self._usage = Usage(session.run_dir, pid)
         self._ended = threading.Event()
         self.problems: list[str] = []
 
@@ -386,12 +393,19 @@ class _Observer(threading.Thread):
         while not self._ended.wait(pause):
             self._collector.poll()
             self._open_files()
+            self._look()
             pause = min(pause * 1.5, 2.0)
 
     def finish(self) -> None:
         """Wait until everything that was begun is done."""
         self._ended.set()
         self.join()
+
+    def _look(self) -> None:
+        try:
+            self._usage.look()
+        except OSError as problem:
+            self.problems.append(f"what the command uses: {problem}")
 
     def _open_files(self) -> None:
         if self._pid is None:

@@ -19,6 +19,8 @@ from .tables import Row
 MOST = 40
 """Metrics, and params, that are shown unless all are asked for."""
 
+ASIDE = ("log/", "system/")
+"""Beginnings of the names of what was not logged, but seen: printed numbers, and what the machine was used for."""
 _CELL = 28
 _ABSENT = Text("-", style=LABEL)
 
@@ -37,9 +39,9 @@ def differing(rows: Sequence[Row], everything: bool = False) -> dict[str, bool]:
 
 
 def metric_names(rows: Sequence[Row], asked: Sequence[str] = ()) -> list[str]:
-    """Names of metrics, those that tell the most first: the loss, then those of which less or more is better."""
+    """Names of metrics, those that tell the most first: the loss, then those of which less or more is better; what was only seen comes last."""
     names = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    names.sort(key=lambda name: (name != "loss", direction(name) is None))
+    names.sort(key=lambda name: (name.startswith(ASIDE), name != "loss", direction(name) is None))
     return list(dict.fromkeys([*(name for name in asked if name in names), *([] if asked else names)]))
 
 

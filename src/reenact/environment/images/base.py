@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...engine.cli import Engine
-from ...engine.image import Image, find_image, need_image
+from ...engine.image import Image, find_image, need_image, without_tls
 from ...errors import EXIT_MISSING, EXIT_USAGE, ReenactError
 from ...record.atomic import write_atomic
 from .hostbase import ARCHITECTURES, host_base
@@ -79,9 +79,7 @@ def choose_base(
             base = _host(engine, python, platform)
         except ReenactError:
             raise error from None
-        say(
-            f"{default} cannot be had ({error.what}): the base is made of this machine's Python {base.target.version} (host)"
-        )
+        say(f"{error.what}; so the base is made of this machine's Python {base.target.version} (host)")
         return base
 
 
@@ -96,7 +94,7 @@ def _have(engine: Engine, name: str, platform: str | None, say: Callable[[str], 
         return image
     say(f"pulling {name}")
     try:
-        engine.call("pull", "--quiet", *(["--platform", platform] if platform else []), name)
+        engine.call("pull", *without_tls(engine, name), *(["--platform", platform] if platform else []), name)
     except ReenactError as error:
         raise ReenactError(
             error.slug,
@@ -148,7 +146,9 @@ def _ready(engine: Engine, pin: Pin, image: Image, platform: str | None) -> Base
         raise ReenactError(
             "wrong-platform",
             f"the base image {pin.base} is for {image.os}/{image.architecture}, and {wanted} is wanted",
-            fix=f"docker pull --platform {wanted} {pin.base}, or --platform {image.os}/{image.architecture}",
+            fix="name a base that is made for it (--base)"
+            if pin.base == HOST
+            else f"{engine.kind} pull --platform {wanted} {pin.base}, or --platform {image.os}/{image.architecture}",
             exit_code=EXIT_USAGE,
         )
     exact = f"{repository(pin.base)}@{pin.digest}"

@@ -8,25 +8,25 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ... import __version__
 from ...engine.cli import Engine
-from ...engine.failures import explain
 from ...engine.image import Image, list_images, need_image
 from ...errors import EXIT_USAGE, ReenactError
-from ...record.atomic import tmp_name, tmp_owner, write_atomic
+from ...record.atomic import raise_clean, write_atomic
 from ..interpreter import find_python, probe_interpreter
 from ..packages import distributions
 from ..solve import LOCK, find_source
 from ..solve import lock as solve
 from .base import Base, choose_base
+from .builders import Wanted, build_folder, log_path, run_build, secrets_for
 from .dockerfiles import build_dockerfile, train_dockerfile
 from .lockfile import Lock, configured_base, project_name, read_lock, with_pin
+from .reproducible import assemble
 from .wheelhouse import Wheel, Wheelhouse, wheels_folder
 
 TRAIN = "train.dockerfile"
@@ -36,29 +36,6 @@ LABEL_DIGEST = "dev.reenact.base-digest"
 LABEL_PYTHON = "dev.reenact.python"
 LABEL_BUILD = "dev.reenact.build"
 _NAME = re.compile(r"[a-z0-9]+(?:[._/:-]+[a-z0-9]+)*")
-_SECRETS = ("pip", "ca")
-_COLOUR = r"\x1b\[[0-9;]*m"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """How an image is to be built.
-
-    Attributes:
-        name: without a tag; the project's when None.
-        base: a name or ``host``; None for what is configured, pinned, or usual.
-        file: a Dockerfile of one's own.
-        reproducible: the same id each time.
-        platform: as Docker spells it; the engine's own when None.
-        cache: the builder may take what it built before.
-    """
-
-    name: str | None = None
-    base: str | None = None
-    file: Path | None = None
-    reproducible: bool = False
-    platform: str | None = None
-    cache: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,9 +79,12 @@ def build_image(
 
     Raises:
         ReenactError: ``bad-image-name``, ``no-such-file``, ``unsolvable``, ``no-wheel``, ``build-failed`` and those of `choose_base`.
-            Nothing is tagged, and no file of the project written, then.
+            Nothing is tagged, and no file of the project written (but a lock that was missing), then.
     """
     began = time.monotonic()
+    if wanted.name is not None:
+        check_name(wanted.name)
+    own_file(root, wanted)
     python = probe_interpreter(find_python(env), env)
     data = project_lock(root, python, env, say)
     lock = read_lock(data, root)
@@ -123,7 +103,7 @@ def build_image(
     if lock.data != data:
         write_atomic(root / LOCK, lock.data)
         say(f"{LOCK} pins the base: {base.pin.base} with {base.pin.digest[:19]}")
-    return Built(**{**built.__dict__, "seconds": time.monotonic() - began})
+    return replace(built, seconds=time.monotonic() - began)
 
 
 def build_lock(
@@ -140,7 +120,7 @@ def build_lock(
     """Build an image of a lock on a base; see `build_image`."""
     began = time.monotonic()
     name = check_name(wanted.name) if wanted.name else project_name(root)
-    file = _own_file(root, wanted)
+    file = own_file(root, wanted)
     packages = lock.packages(base.target)
     labels = _labels(lock, base, wanted, file)
     tags = (f"{name}:latest", f"{name}:{lock.digest.partition(':')[2][:12]}")
@@ -153,21 +133,25 @@ def build_lock(
                 need_image(engine, same.id), tags, lock.digest, base, len(packages), False, time.monotonic() - began
             )
     if file is not None:
-        secrets = _secrets(engine, env)
-        run_build(engine, file, root, base, labels, tags, wanted, secrets, log_path(name), echo, network=None)
+        secrets = secrets_for(engine, env)
+        run_build(engine, file, root, base, labels, tags, wanted, secrets, log_path(name), echo, wanted.network)
     else:
         house = Wheelhouse(base.target, str(python["executable"]), env, say)
         wheels = house.fetch(packages)
-        with build_folder() as folder:
-            if wanted.reproducible:
-                from .reproducible import assemble
-
-                assemble(engine, folder, base, wheels, labels, tags, str(python["executable"]), env)
-            else:
-                _fill(folder, wheels, house.uv())
-                own = folder / "Dockerfile"
-                own.write_text(build_dockerfile(engine.builder in ("buildx", "buildkit")))
-                run_build(engine, own, folder, base, labels, tags, wanted, [], log_path(name), echo, network="none")
+        try:
+            with build_folder() as folder:
+                if wanted.reproducible:
+                    assemble(engine, folder, base, wheels, labels, tags, str(python["executable"]), env)
+                else:
+                    _fill(folder, wheels, house.uv())
+                    own = folder / "Dockerfile"
+                    text = build_dockerfile(engine.builder in ("buildx", "buildkit"))
+                    # One step; of `--label` the old builder and Podman make one each.
+                    quoted = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items())
+                    own.write_text(text + f"LABEL {' '.join(quoted)}\n")
+                    run_build(engine, own, folder, base, {}, tags, wanted, [], log_path(name), echo, "none")
+        except OSError as error:
+            raise_clean(error, wheels_folder().parent)
     image = need_image(engine, tags[0])
     return Built(image, tags, lock.digest, base, len(packages), True, time.monotonic() - began)
 
@@ -183,7 +167,7 @@ def project_lock(root: Path, python: Mapping[str, Any], env: Mapping[str, str], 
         source = find_source(root)
         installed = None if source else distributions(python.get("path") or [])
         found = solve(root, source, str(python["executable"]), env, installed)
-        say(f"there was no lock; {LOCK}: {found.packages} packages, of {found.source}")
+        say(f"there was no lock; {LOCK} is made of {found.source}")
     return path.read_bytes()
 
 
@@ -210,91 +194,19 @@ def find_built(engine: Engine, labels: Mapping[str, str]) -> Image | None:
     return None
 
 
-def log_path(name: str) -> Path:
-    """Where the output of the last build of that name is."""
-    folder = wheels_folder().parent / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"image-{name.replace('/', '-')}.log"
-
-
-@contextmanager
-def build_folder() -> Iterator[Path]:
-    """A folder beside the cache, so that wheels need not be copied; what a killed build left there is removed."""
-    parent = wheels_folder().parent / "builds"
-    parent.mkdir(parents=True, exist_ok=True)
-    for name in os.listdir(parent):
-        owner = tmp_owner(name)
-        if owner is not None and owner.host == (tmp_owner(tmp_name("x")) or owner).host and not _alive(owner.pid):
-            shutil.rmtree(parent / name, ignore_errors=True)
-    folder = parent / tmp_name("build")
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def run_build(
-    engine: Engine,
-    file: Path,
-    context: Path,
-    base: Base,
-    labels: Mapping[str, str],
-    tags: Sequence[str],
-    wanted: Wanted,
-    secrets: Sequence[str],
-    log: Path,
-    echo: Callable[[str], None] | None,
-    network: str | None,
-) -> None:
-    """Have the engine build a Dockerfile.
+def own_file(root: Path, wanted: Wanted) -> Path | None:
+    """The Dockerfile of the project's own, if it is another than the one that is written for it.
 
     Raises:
-        ReenactError: ``build-failed`` with the last lines, and where the whole output is; ``no-space``, ``wrong-platform`` …
+        ReenactError: ``no-such-file``, ``no-such-choice``.
     """
-    words = {"buildx": ["buildx", "build", "--load"], "legacy": ["build", "--force-rm"]}.get(engine.builder, ["build"])
-    words += ["--file", str(file), "--build-arg", f"BASE={base.source}"]
-    words += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
-    words += [word for tag in tags for word in ("--tag", tag)]
-    words += [word for secret in secrets for word in ("--secret", secret)]
-    words += ["--network", network] if network else []
-    words += ["--platform", wanted.platform] if wanted.platform else []
-    words += [] if wanted.cache else ["--no-cache"]
-    extra = {"DOCKER_BUILDKIT": "0" if engine.builder == "legacy" else "1", "BUILDKIT_PROGRESS": "plain"}
-    before = _stages(engine)
-    with open(log, "w", encoding="utf-8", errors="replace") as written:
-
-        def line(text: str) -> None:
-            written.write(text)
-            if echo is not None:
-                echo(text)
-
-        code = engine.follow([*words, str(context)], line, extra)
-    if code == 0:
-        return
-    for image in _stages(engine) - before:
-        engine.call("image", "rm", image, check=False)
-    lines = [text for text in log.read_text("utf-8", "replace").splitlines() if text.strip()]
-    error = explain(engine.kind, ("build",), "\n".join(lines[-12:]), engine.env)
-    if error.slug in ("no-space", "engine-down", "engine-denied", "engine-config", "wrong-platform"):
-        raise error
-    told = "\n".join(f"  | {re.sub(_COLOUR, '', text)[:240]}" for text in lines[-12:])
-    raise ReenactError(
-        "build-failed", f"the image was not built:\n{told}", fix=f"all that was said is in {log}", exit_code=1
-    )
-
-
-def _stages(engine: Engine) -> set[str]:
-    """Ids of stages that the old builder keeps as images without a name."""
-    if engine.builder != "legacy":
-        return set()
-    words = ["--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", "label=dev.reenact.stage"]
-    return set(engine.call("images", *words, check=False).stdout.split())
-
-
-def _own_file(root: Path, wanted: Wanted) -> Path | None:
-    """The Dockerfile of the project's own, if it is another than the one that is written for it."""
     if wanted.file is not None:
+        if wanted.reproducible:
+            raise ReenactError(
+                "no-such-choice",
+                "what a Dockerfile builds has other times each time: --reproducible and --file do not go together",
+                valid="one of them",
+            )
         if not wanted.file.is_file():
             raise ReenactError("no-such-file", f"there is no {wanted.file}", valid="a Dockerfile", exit_code=EXIT_USAGE)
         return wanted.file.resolve()
@@ -324,21 +236,6 @@ def _labels(lock: Lock, base: Base, wanted: Wanted, file: Path | None) -> dict[s
     }
 
 
-def _secrets(engine: Engine, env: Mapping[str, str]) -> list[str]:
-    """What a Dockerfile of one's own may mount: pip's settings and the CA of this machine."""
-    if engine.builder not in ("buildx", "buildkit"):
-        return []
-    home = env.get("HOME", "/")
-    configs = [env.get("PIP_CONFIG_FILE"), f"{home}/.config/pip/pip.conf", f"{home}/.pip/pip.conf", "/etc/pip.conf"]
-    authorities = [env.get(name) for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")]
-    found = []
-    for name, places in zip(_SECRETS, (configs, authorities)):
-        path = next((place for place in places if place and os.path.isfile(place)), None)
-        if path is not None:
-            found.append(f"id={name},src={path}")
-    return found
-
-
 def _fill(folder: Path, wheels: Sequence[Wheel], uv: Wheel) -> None:
     """The context of a build: wheels, large ones apart, and uv."""
     for name in ("tools", "heavy", "rest"):
@@ -361,13 +258,3 @@ def _link(path: Path, target: Path) -> None:
         os.link(path, target)
     except OSError:
         shutil.copyfile(path, target)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True

@@ -9,9 +9,9 @@ WORKDIR = "/workspace"
 ENV = {"VIRTUAL_ENV": VENV, "PYTHONDONTWRITEBYTECODE": "1"}
 """Besides PATH, on which the environment comes first."""
 
-# A base may lack adduser; Python it has.
+# A base may lack adduser; Python it has. What it has below the folder of the environment would be mixed with it.
 _DRESS = f"""\
-RUN printf '%s\\n' 'import os, pwd' \\
+RUN rm -rf {VENV} && printf '%s\\n' 'import os, pwd' \\
     'if not any(one.pw_name == "{USER}" for one in pwd.getpwall()):' \\
     '    open("/etc/passwd", "a").write("{USER}:x:{UID}:{UID}::/home/{USER}:/bin/sh\\n")' \\
     '    open("/etc/group", "a").write("{USER}:x:{UID}:\\n")' \\
@@ -29,7 +29,7 @@ CMD ["python"]
 _INSTALL = f"""\
 python3 -m zipfile -e /reenact/tools/uv.whl /reenact/uv && chmod +x /reenact/uv/*.data/scripts/uv \\
     && uv="$(echo /reenact/uv/*.data/scripts/uv)" && export UV_NO_CONFIG=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \\
-    && "$uv" venv --quiet --python "$(command -v python3)" {VENV} \\
+    && "$uv" venv --quiet --clear --python "$PYTHON" {VENV} \\
     && "$uv" pip install --quiet --python {VENV}/bin/python --offline --no-cache --no-index --no-deps --compile-bytecode \\
         --find-links /reenact/wheels --require-hashes --requirement /reenact/wheels/requirements.txt \\
     && rm -rf /reenact/uv"""
@@ -49,8 +49,9 @@ def build_dockerfile(mounts: bool) -> str:
             run = f"RUN {both} --mount=type=bind,source={name},target=/reenact/wheels \\\n    {_INSTALL}"
         else:
             run = f"LABEL dev.reenact.stage={name}\nCOPY tools /reenact/tools\nCOPY {name} /reenact/wheels\nRUN {_INSTALL}"
-        stages.append(f"FROM ${{BASE}} AS {name}\nUSER 0:0\n{run}\n")
+        stages.append(f"FROM ${{BASE}} AS {name}\nARG PYTHON\nUSER 0:0\n{run}\n")
     copies = "".join(f"COPY --from={name} {VENV} {VENV}\n" for name in ("heavy", "rest"))
+    # PYTHON is the base's own: what is first on PATH may be an environment, and at that very place.
     return "ARG BASE\n\n" + "\n".join(stages) + f"\nFROM ${{BASE}}\nUSER 0:0\n{_DRESS}{copies}{_SETTINGS}"
 
 
@@ -76,7 +77,8 @@ def train_dockerfile() -> str:
     install = (
         f"RUN --mount=type=bind,from=split,source=/lock,target=/lock {secrets} \\\n"
         "    if [ -s /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \\\n"
-        f"    && python3 -m venv {VENV} \\\n"
+        "    && \"$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))')\" -m venv --clear --symlinks "
+        f"{VENV} \\\n"
         f"    && {VENV}/bin/python -m pip install --disable-pip-version-check --no-cache-dir --no-deps -r /lock/NAME.txt \\\n"
         f"    && {VENV}/bin/python -m pip uninstall --quiet --yes pip setuptools"
     )

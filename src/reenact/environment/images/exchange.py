@@ -9,12 +9,10 @@ from typing import Any
 
 from ...engine.cli import Engine
 from ...engine.failures import explain
-from ...engine.image import Image, find_image, need_image
+from ...engine.image import Image, find_image, need_image, without_tls
 from ...record import layout
 from .base import repository
 from .saved import archived
-
-_LOOPBACK = ("127.", "localhost:", "localhost/", "[::1]")
 
 
 def pull(engine: Engine, name: str, echo: Callable[[str], None] | None = None) -> Image:
@@ -23,7 +21,7 @@ def pull(engine: Engine, name: str, echo: Callable[[str], None] | None = None) -
     Raises:
         ReenactError: ``no-registry``, ``no-login``, ``no-image``, ``no-space``, ``wrong-platform``.
     """
-    _transfer(engine, ["pull", *unsafe(engine, name), name], echo)
+    _transfer(engine, ["pull", *without_tls(engine, name), name], echo)
     return need_image(engine, name)
 
 
@@ -42,7 +40,7 @@ def push(
     there = target or image.name
     if target is not None:
         engine.call("tag", image.id, target)
-    _transfer(engine, ["push", *unsafe(engine, there), there], echo)
+    _transfer(engine, ["push", *without_tls(engine, there), there], echo)
     image = need_image(engine, there)
     mine = [one for one in image.repo_digests if repository(one) == repository(there)]
     return image, mine[0] if mine else None
@@ -63,11 +61,6 @@ def load(engine: Engine, path: Path, echo: Callable[[str], None] | None = None) 
     return found
 
 
-def unsafe(engine: Engine, name: str) -> list[str]:
-    """Words for a registry on this machine, which has no certificate: Docker needs none of it, Podman to be told."""
-    return ["--tls-verify=false"] if engine.kind == "podman" and name.startswith(_LOOPBACK) else []
-
-
 def _transfer(engine: Engine, words: Sequence[str], echo: Callable[[str], None] | None) -> None:
     said: list[str] = []
 
@@ -81,13 +74,10 @@ def _transfer(engine: Engine, words: Sequence[str], echo: Callable[[str], None] 
 
 
 def recorded_image(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a run's manifest tells of the image that it ran in; None where it ran in none."""
-    environment = manifest.get("environment") or {}
-    for place in (environment, manifest.get("container") or {}, environment.get("container") or {}, manifest):
-        found = place.get("image")
-        if isinstance(found, dict) and found.get("diff_ids"):
-            return found
-    return None
+    """What a run's manifest tells of the image that it ran in, with the ``name`` that was asked for; None where it ran in none."""
+    container = manifest.get("container") or {}
+    image = container.get("image")
+    return {**image, "name": container.get("name")} if isinstance(image, dict) and image.get("diff_ids") else None
 
 
 def recorded_images(store: Path) -> Iterator[tuple[str, dict[str, Any]]]:

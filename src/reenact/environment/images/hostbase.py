@@ -65,9 +65,10 @@ def host_base(engine: Engine, python: Mapping[str, Any]) -> Image:
         )
     program = base_interpreter(python)
     about = _look(program)
-    # What it is made of, and how: this file is among it, because a later reenact may put in more.
-    sources = [__file__, program, about["stdlib"], *_libraries([program]), *_extra()]
-    key = hashlib.sha256(json.dumps([_key(path) for path in sources]).encode()).hexdigest()[:12]
+    # What it is made of, and how: a later reenact may put in more.
+    sources = [program, about["stdlib"], *_libraries([program]), *_extra()]
+    how = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    key = hashlib.sha256(json.dumps([how, *(_key(path) for path in sources)]).encode()).hexdigest()[:12]
     tag = f"reenact-base:{about['version']}-{key}"
     found = find_image(engine, tag)
     if found is not None:

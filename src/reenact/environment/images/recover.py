@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...engine.cli import Engine
-from ...engine.image import Image, find_image, list_images
+from ...engine.image import Image, find_image, list_images, without_tls
 from ...errors import EXIT_NOT_REPLAYABLE, ReenactError
 from ..interpreter import find_python, probe_interpreter
 from .base import HOST, choose_base
 from .build import Wanted, build_lock
-from .exchange import unsafe
 from .lockfile import Pin, read_lock, with_pin
 from .saved import archived
 
@@ -121,7 +120,7 @@ def _from_registry(engine: Engine, name: str, wanted: tuple[str, ...], tried: li
     if name.startswith("localhost/"):
         return None  # what Podman calls an image that was never in a registry
     try:
-        engine.call("pull", *unsafe(engine, name), name)
+        engine.call("pull", *without_tls(engine, name), name)
     except ReenactError as error:
         tried.append(f"{name}: {error.what}")
         return None

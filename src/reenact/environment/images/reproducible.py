@@ -125,6 +125,10 @@ def _dressed(layers: Sequence[Layer], target: Target) -> dict[str, Entry]:
         entries["etc/group"] = Entry(group + f"{USER}:x:{UID}:\n".encode(), mode=0o644)
     venv = VENV.lstrip("/")
     told = f"home = {os.path.dirname(target.executable)}\ninclude-system-site-packages = false\nversion_info = {target.version}\n"
+    if any(_has(layer, venv) for layer in layers):
+        entries[f"{venv}/.wh..wh..opq"] = Entry(
+            b"", mode=0o644
+        )  # what is below is not seen any more (OCI image layers)
     entries |= {
         f"{venv}/pyvenv.cfg": Entry(told.encode(), mode=0o644),
         f"{venv}/bin/python": Entry(link=target.executable),
@@ -147,6 +151,11 @@ def _read(layers: Sequence[Layer], path: str) -> bytes:
                     continue
                 return found.read() if found is not None else b""
     return b""
+
+
+def _has(layer: Layer, path: str) -> bool:
+    with tarfile.open(layer.path) as tar:
+        return any(name.removeprefix("./").startswith(f"{path}/") for name in tar.getnames())
 
 
 def _install(prefix: Path, wheels: Sequence[Wheel], target: Target, python: str, env: Mapping[str, str]) -> None:

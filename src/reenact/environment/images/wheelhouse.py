@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ...errors import EXIT_MISSING, ReenactError
 from ...record.atomic import tmp_name
-from ..packages import _fingerprint, normalise
+from ..packages import normalise, record_fingerprint
 from ..uv import find_uv
 from .layers import MTIME
 from .lockfile import File, Package
@@ -109,7 +109,7 @@ class Wheelhouse:
         return [found[name] for name in sorted(found)]
 
     def uv(self) -> Wheel:
-        """uv itself for the target, of the version that is used here; its program as it is here where no wheel can be had."""
+        """uv itself for the target: the program that is used here where it runs there too, else a wheel of that version."""
         program = find_uv(self.env)
         told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
         version = (re.search(r"\d+\.\d+\.\d+", told) or ["0"])[0]
@@ -118,17 +118,23 @@ class Wheelhouse:
         kept = self._marked(marker)
         if kept is not None:
             return kept
-        try:
+        if not self._runs_there(program):
             return self._mark(marker, self._download_named(package, None))
-        except ReenactError:
-            with open(program, "rb") as file:
-                if file.read(4) != b"\x7fELF" or os.uname().machine != self.target.machine:
-                    raise
         with tempfile.TemporaryDirectory(prefix="reenact-uv-") as folder:
             path = Path(folder, f"uv-{version}-py3-none-linux_{self.target.machine}.whl")
-            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-                archive.write(program, f"uv-{version}.data/scripts/uv")
+            with zipfile.ZipFile(path, "w") as archive, open(program, "rb") as file:
+                info = zipfile.ZipInfo(f"uv-{version}.data/scripts/uv", (1980, 1, 1, 0, 0, 0))
+                archive.writestr(info, file.read(), zipfile.ZIP_DEFLATED, 1)
             return self._mark(marker, self._take(path, _sha256(path)))
+
+    def _runs_there(self, program: str) -> bool:
+        """Whether a program of this machine starts on the target too: by its format and the glibc that it wants."""
+        with open(program, "rb") as file:
+            data = file.read()
+        if not data.startswith(b"\x7fELF") or os.uname().machine != self.target.machine:
+            return False
+        wanted = {(2, int(minor)) for minor in re.findall(rb"GLIBC_2\.(\d+)", data)}
+        return not wanted or (self.target.glibc is not None and max(wanted) <= self.target.glibc)
 
     def _best(self, package: Package) -> File | None:
         """The wheel that an installer would choose: the one with the best tag."""
@@ -301,7 +307,7 @@ def fingerprint(wheel: Path) -> str | None:
     """The fingerprint that a distribution will have once this wheel is installed (see `packages`)."""
     with zipfile.ZipFile(wheel) as archive:
         record = next((name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", name)), None)
-        return _fingerprint(archive.read(record), record.partition("/")[0].encode()) if record else None
+        return record_fingerprint(archive.read(record), record.partition("/")[0].encode()) if record else None
 
 
 def _sha256(path: Path) -> str:

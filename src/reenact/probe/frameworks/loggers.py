@@ -1,0 +1,58 @@
+"""Shared by the hooks of libraries that log metrics: what they are given is kept, and then they do what they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..entropy import dress
+from ..journal import complain
+from ..state import Probe
+
+_busy = False
+"""A logging call is going on: what it hands on to other loggers is the same numbers again."""
+
+
+def tap(probe: Probe, owner: Any, name: str, look: Any) -> None:
+    """Wraps a method that logs.
+
+    Args:
+        owner: the class.
+        look: called with the method's arguments before it; gives the values by name and their step (or None), or None.
+    """
+    original = getattr(owner, name, None)
+    if original is None or getattr(original, "_reenact", False):
+        return
+
+    def method(*args: Any, **kwargs: Any) -> Any:
+        global _busy
+        if _busy:
+            return original(*args, **kwargs)
+        try:
+            found = look(*args, **kwargs)
+            if found is not None:
+                probe.metrics.log(_numbers(found[0]), found[1])
+        except Exception as problem:
+            complain(name, problem)
+        _busy = True
+        try:
+            return original(*args, **kwargs)
+        finally:
+            _busy = False
+
+    dress(method, original)
+    method._reenact = True  # type: ignore[attr-defined]
+    setattr(owner, name, method)
+
+
+def _numbers(values: Any, prefix: str = "") -> dict[str, float]:
+    """What of the values is a number; the rest (images, tables, text) is for others to keep."""
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found.update(_numbers(value, f"{prefix}{name}."))
+        elif not isinstance(value, (str, bytes)):
+            try:
+                found[f"{prefix}{name}"] = float(value)
+            except Exception:
+                continue
+    return found

@@ -1,0 +1,139 @@
+"""Reads the metrics that a program logged: ``metrics/<process>.points`` and ``.names``, as `probe.metrics` writes them."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from . import layout
+from .journal import process_order
+from .schema import Gap, Metric
+
+RECORD_SIZE = 24
+"""Bytes of one point: ``<Iidd``, number of the name, step, value, seconds since the process began."""
+
+_CHUNK = 1 << 18  # points that are looked at together
+
+
+class Chunk(NamedTuple):
+    """Points in the order in which they were logged: columns of equal length. Name 0 is a record that was never written."""
+
+    names: array[int]
+    steps: array[int]
+    values: array[float]
+    times: array[float]
+
+
+def read_names(path: Path) -> dict[int, str]:
+    """The names of a ``.points`` file by their numbers; a torn last line is left out."""
+    try:
+        lines = path.with_suffix(".names").read_bytes().split(b"\n")[:-1]
+    except OSError:
+        return {}
+    found: dict[int, str] = {}
+    for line in lines:
+        try:
+            number, name = json.loads(line.decode("utf-8", "surrogatepass"))
+            found[int(number)] = str(name)
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def read_chunks(path: Path, start: int = 0) -> Iterator[Chunk]:
+    """The points of a file, some at a time; one that is still being written is read as far as it goes.
+
+    Args:
+        start: number of the point to begin with.
+    """
+    with open(path, "rb") as file:
+        file.seek(start * RECORD_SIZE)
+        while data := file.read(_CHUNK * RECORD_SIZE):
+            data = data[: len(data) - len(data) % RECORD_SIZE]
+            if not data:
+                return
+            whole = memoryview(data)
+            ints, floats = whole.cast("i"), whole.cast("d")
+            columns = array("i", ints[0::6]), array("i", ints[1::6]), array("d", floats[1::3]), array("d", floats[2::3])
+            if sys.byteorder == "big":
+                for column in columns:
+                    column.byteswap()
+            yield Chunk(*columns)
+
+
+def logged(folder: Path, of: Callable[[str], bool], gaps: list[Gap] | None = None) -> dict[str, Metric]:
+    """Summaries of what the processes of a run logged; of a name in several of them what the first has.
+
+    Args:
+        folder: the run folder.
+        of: which processes count.
+        gaps: gets one for each file that cannot be read.
+    """
+    found: dict[str, Metric] = {}
+    paths = [path for path in (folder / layout.METRICS).glob("*.points") if of(path.stem)]
+    for path in sorted(paths, key=lambda path: process_order(path.stem)):
+        try:
+            without_tail(path)
+            found = {**summaries(path), **found}
+        except OSError as error:
+            if gaps is not None:
+                gaps.append(Gap("metrics-unreadable", f"{path.name}: {error.strerror}", path.stem))
+    return found
+
+
+def summaries(path: Path) -> dict[str, Metric]:
+    """Last, minimum, maximum, count and first of every metric of a file; NaN counts, but is no minimum or maximum."""
+    names = read_names(path)
+    found: dict[int, Metric] = {}
+    for chunk in read_chunks(path):
+        values: dict[int, array[float]] = {}
+        for number, value in zip(chunk.names, chunk.values):
+            if number not in values:
+                values[number] = array("d")
+            values[number].append(value)
+        for number, column in values.items():
+            if number in names:
+                found[number] = _joined(found.get(number), _summary(column))
+    return {names[number]: metric for number, metric in found.items()}
+
+
+def _summary(column: array[float]) -> Metric:
+    low, high = min(column), max(column)
+    if low != low or high != high or any(map(math.isnan, column)):
+        numbers = [value for value in column if value == value]
+        low, high = (min(numbers), max(numbers)) if numbers else (math.nan, math.nan)
+    none = low != low
+    return Metric(column[-1], None if none else low, None if none else high, len(column), column[0])
+
+
+def _joined(before: Metric | None, after: Metric) -> Metric:
+    if before is None:
+        return after
+    lows = [value for value in (before.min, after.min) if value is not None]
+    highs = [value for value in (before.max, after.max) if value is not None]
+    return Metric(
+        after.last,
+        min(lows) if lows else None,
+        max(highs) if highs else None,
+        before.count + after.count,
+        before.first,
+    )
+
+
+def without_tail(path: Path) -> None:
+    """Cut off records that were never written: a program that was killed leaves some at the end."""
+    last = -1
+    for number, chunk in enumerate(read_chunks(path)):
+        for at in range(len(chunk.names) - 1, -1, -1):
+            if chunk.names[at]:
+                last = number * _CHUNK + at
+                break
+    size = (last + 1) * RECORD_SIZE
+    if path.stat().st_size != size:
+        with open(path, "r+b") as file:
+            file.truncate(size)

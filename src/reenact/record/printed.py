@@ -1,0 +1,134 @@
+"""Numbers that a program printed, as metrics: by a template that the user gave, else in the shapes in which people print them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import ReenactError
+
+FROM_LOG = "metrics_from_log"
+"""Option of a run: its templates."""
+
+LONGEST = 100 << 20
+"""Bytes of a log that are looked through."""
+
+SEEN = 3
+"""How often a name has to come, where nobody asked for it, to be taken for a metric."""
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf|NaN|Inf)"
+_FIELD = re.compile(r"\{(\w[\w/.-]*)(?::[dfge]?)?\}")
+_PAIR = re.compile(
+    rf"(?<![\w.])(?P<name>[A-Za-z_][A-Za-z0-9_@/.%-]*(?: [A-Za-z_][A-Za-z0-9_@/.-]*){{0,2}})\s*(?:[:=]\s*|\s)(?P<value>{_NUMBER})(?P<unit>%?)(?![\w.]|:\d)"
+)
+_STEP = re.compile(r"\b(epoch|step|iter|iteration|batch)s?\b[\s:=#\[(]*(\d+)", re.IGNORECASE)
+_STEPS = frozenset({"epoch", "step", "iter", "iteration", "batch", "epochs", "steps"})
+_WANTED = re.compile(
+    r"(?i)loss|acc|error|err\b|f1|auc|score|precision|recall|perplexity|ppl|bleu|rouge|mse|mae|rmse|\br2\b|reward|return|\blr\b|iou|dice|fid|elbo|kl\b"
+)
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Printed(NamedTuple):
+    """One number: its name, the step on the same line or None, the value."""
+
+    name: str
+    step: int | None
+    value: float
+
+
+def template(text: str) -> re.Pattern[str]:
+    """The pattern of a template such as ``loss: {loss:f} at {step}``; blanks stand for any number of blanks.
+
+    Raises:
+        ReenactError: ``usage``: it has no field, or one twice.
+    """
+    fields = _FIELD.findall(text)
+    if not fields or len(set(fields)) != len(fields):
+        raise ReenactError(
+            "usage",
+            f"--metrics-from-log {text!r} names {'a field twice' if fields else 'no field'}",
+            valid="such as 'loss: {loss:f}' or 'step {step:d} acc={val/acc}'",
+        )
+    pattern, at = "", 0
+    for number, found in enumerate(_FIELD.finditer(text)):
+        pattern += _literal(text[at : found.start()]) + rf"(?P<f{number}>{_NUMBER})"
+        at = found.end()
+    return re.compile(pattern + _literal(text[at:]))
+
+
+def by_templates(lines: Iterator[str], templates: Sequence[str]) -> Iterator[Printed]:
+    """Numbers that templates name; a field ``step`` or ``epoch`` is the step of the others."""
+    known = [(template(text), _FIELD.findall(text)) for text in templates]
+    for line in lines:
+        for pattern, names in known:
+            for found in pattern.finditer(line):
+                values = {name: float(found[f"f{number}"]) for number, name in enumerate(names)}
+                step = next((int(values.pop(name)) for name in ("step", "epoch") if name in values), None)
+                for name, value in values.items():
+                    yield Printed(name, step, value)
+
+
+def by_shape(lines: Iterator[str]) -> Iterator[Printed]:
+    """Numbers that look like metrics: ``epoch 3: loss 0.12  val acc=0.9``."""
+    for line in lines:
+        if len(line) > 2000:
+            continue
+        step = _STEP.search(line)
+        for found in _PAIR.finditer(line):
+            name = found["name"].strip().lower()
+            words = name.split()
+            while words and words[0] in _STEPS:
+                words.pop(0)
+            name = " ".join(words)
+            if name and _WANTED.search(name):
+                value = float(found["value"]) / (100 if found["unit"] else 1)
+                yield Printed(name, int(step[2]) if step else None, value)
+
+
+def write_printed(log: Path, target: Path, templates: Sequence[str]) -> str | None:
+    """Put the numbers of a log into a file of metrics, which is left out where there are none.
+
+    Returns:
+        What was not looked through, in words; None when all was.
+    """
+    if target.exists() or not log.exists():
+        return None
+    if templates:
+        found, prefix = list(by_templates(_lines(log), templates)), ""
+    else:
+        counts: dict[str, int] = {}
+        found = list(by_shape(_lines(log)))
+        for one in found:
+            counts[one.name] = counts.get(one.name, 0) + 1
+        found, prefix = [one for one in found if counts[one.name] >= SEEN], "log/"
+    if found:
+        with open(target, "w", encoding="utf-8") as file:
+            for one in found:
+                row = {"n": prefix + one.name, "s": one.step, "v": _plain(one.value)}
+                file.write(json.dumps(row, separators=(",", ":")) + "\n")
+    size = log.stat().st_size
+    return f"of {log.name} the first {LONGEST >> 20} MB of {size >> 20} were looked through" if size > LONGEST else None
+
+
+def _lines(log: Path) -> Iterator[str]:
+    left = LONGEST
+    with open(log, "rb") as file:
+        while left > 0 and (data := file.readline(1 << 16)):
+            left -= len(data)
+            # A progress bar writes its line again and again: the last state counts.
+            text = data.rstrip(b"\r\n").rpartition(b"\r")[2].decode("utf-8", "replace")
+            yield _ANSI.sub("", text)
+
+
+def _literal(text: str) -> str:
+    return r"\s+".join(re.escape(part) for part in re.split(r"\s+", text))
+
+
+def _plain(value: float) -> float | str:
+    if value != value:
+        return "NaN"
+    return ("Infinity" if value > 0 else "-Infinity") if value in (float("inf"), float("-inf")) else value

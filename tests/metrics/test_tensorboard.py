@@ -1,0 +1,106 @@
+"""``reenact tensorboard``: TensorBoard's own reader gives back what was logged, and its server shows it, while runs go on too."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
+from endtoend import COMMAND, environment, record, reenact
+
+pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+
+SCRIPT = """\
+import reenact
+lr = 0.1
+for i in range(200):
+    reenact.log({"val/loss ü": 1 / (i + 1)}, step=i * 3)
+reenact.log(bad=float("nan"), step=1)
+reenact.log(bad=float("inf"), step=2)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "train.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    found.Reload()
+    return {tag: [(one.step, one.value) for one in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
+
+
+def test_its_reader_gives_back_what_was_logged(project: Path) -> None:
+    run = record("--name", "first", "train.py", cwd=project)
+    for _ in range(2):  # the second time nothing is written twice
+        done = reenact("tensorboard", run, "--write", "tb", cwd=project, timeout=120)
+        assert done.returncode == 0, done.stderr
+    (folder,) = [path for path in (project / "tb").iterdir() if path.is_dir()]
+    assert folder.name == f"{run} first"
+    found = scalars(folder)
+    assert [step for step, _ in found["val/loss ü"]] == [i * 3 for i in range(200)]
+    assert all(math.isclose(value, 1 / (i + 1), rel_tol=1e-6) for i, (_, value) in enumerate(found["val/loss ü"]))
+    assert math.isnan(found["bad"][0][1]) and found["bad"][1] == (2, math.inf)
+
+
+def test_its_server_follows_a_run_that_goes_on(project: Path) -> None:
+    (project / "train.py").write_text(
+        "import os, reenact, time\nreenact.log(loss=1, step=0)\nopen('begun', 'w').close()\n"
+        "while not os.path.exists('go'):\n    time.sleep(0.02)\nreenact.log(loss=2, step=1)\n"
+    )
+    run = reenact("run", "-d", "train.py", cwd=project).stdout.strip()
+    while not (project / "begun").exists():
+        time.sleep(0.05)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([*COMMAND, "tensorboard", "--port", str(port)], cwd=project, env=environment())
+    try:
+        assert _until(port, run, 1) == [1.0]
+        (project / "go").touch()
+        assert _until(port, run, 2) == [1.0, 2.0]
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _until(port: int, run: str, count: int) -> list[float]:
+    """The loss of a run as the page's own requests have it, once it has so many points."""
+    url = f"http://127.0.0.1:{port}/data/plugin/scalars/scalars?tag=loss&run={run}"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    found: list[float] = []
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        try:
+            found = [value for _, _, value in json.loads(opener.open(url, timeout=5).read())]
+        except (OSError, ValueError):
+            pass
+        if len(found) >= count:
+            break
+        time.sleep(0.3)
+    return found
+
+
+def test_errors(project: Path) -> None:
+    (project / ".reenact").mkdir()
+    done = reenact("tensorboard", cwd=project)
+    assert done.returncode == 2 and "no run to show" in done.stderr
+    record("train.py", cwd=project)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = reenact("tensorboard", "--port", str(port), cwd=project)
+    assert done.returncode == 2 and f"--port {port + 1}" in done.stderr
