@@ -276,3 +276,21 @@ def test_a_file_that_cannot_be_read_is_told(curves: Project) -> None:
     with open(curves.folder(A) / "metrics" / "rank0.jsonl", "a") as file:
         file.write("corrupt\n{\n")
     assert "A: 2 lines that could not be read left out" in curves.cli("compare", A, "--metric", "acc").out
+
+
+def test_no_run_is_the_best_where_all_are_the_same(project: Project) -> None:
+    for run in (A, B):
+        project.add(run, losses=(0.5,), metrics={"acc": [0.5]})
+    assert "*" not in project.cli("compare", A, B).out.partition("runs\n")[2].partition("\nloss\n")[0]
+
+
+def test_numbers_that_were_only_seen_come_last(project: Project) -> None:
+    project.add(A, losses=(), metrics={"log/loss": [1, 2], "system/cpu": [1, 2], "acc": [1, 2], "pages": [1, 2]})
+    out = project.cli("compare", A).out
+    assert re.findall(r"^  (acc|pages|log/loss|system/cpu) ", out, re.MULTILINE) == [
+        "acc",
+        "pages",
+        "log/loss",
+        "system/cpu",
+    ]
+    assert "\nacc\n" in out and "\nlog/loss\n" not in out

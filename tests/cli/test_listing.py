@@ -276,3 +276,19 @@ def test_groups_with_the_best_first(scored: Project) -> None:
     assert [(group["value"], group["metrics"]["acc.max"]["best"]) for group in groups] == [(0.1, 0.9), (0.2, 0.7)]
     groups = scored.cli("ls", "--group-by", "lr", "--best", "acc", "--min", "--json").json
     assert [(group["value"], group["metrics"]["acc.min"]["best"]) for group in groups] == [(0.1, 0.1), (0.2, 0.7)]
+
+
+def test_the_best_can_be_asked_for(scored: Project) -> None:
+    assert ids(scored, "--where", "acc.best > 0.65") == [C, B]
+    assert ids(scored, "--where", "loss.best < 0.25") == [B]
+    assert ids(scored, "--sort", "-acc.best", "--limit", "2") == [B, C]
+
+
+def test_columns_that_nobody_chose_fit_the_terminal(scored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = scored.folder(A) / "manifest.json"
+    data = json.loads(manifest.read_text())
+    data["params"].update({f"a-rather-long-param-{n}": "x" * 10 for n in range(4)})
+    manifest.write_text(json.dumps(data))
+    assert max(map(len, scored.cli("ls", "--best", "acc", "--spark").out.splitlines())) <= 80
+    monkeypatch.setenv("COLUMNS", "300")
+    assert "a-rather-long-param-2" in scored.cli("ls", "--best", "acc").out

@@ -62,7 +62,7 @@ def ls(
     """List the runs, newest first.
 
     A QUERY compares fields (id, name, experiment, status, exit_code, started, duration, tag, note, command, …), params and
-    metrics (a metric's last value; loss.min, .max, .first, .count) with = != < <= > >= ~ (contains), joined by and, or, not
+    metrics (a metric's last value; loss.best, .min, .max, .first, .count) with = != < <= > >= ~ (contains), joined by and, or, not
     and parentheses.
     """
     with project() as (store, index):
@@ -120,12 +120,14 @@ def _sorted_by(rows: Sequence[RunRow], sort: str | None) -> list[str]:
 def _print_chosen(store: Store, rows: Sequence[RunRow], keys: list[str], sort: str | None, spark: bool) -> None:
     from ..report.console import console, print_lines
     from ..report.runcolumns import FIELDS, chosen_table, metric_of
+    from ..report.tables import differing_of
 
+    optional: list[str] = []
     if not keys:
         told = [(sort or "").lstrip("-+")] if _sorted_by(rows, sort) else ["loss"]
         keys = ["age", "status", "time", *(key for key in told if any(metric_of(key, row.metrics) for row in rows))]
-        keys += [field for field in ("verdict", "name") if any(FIELDS[field](row).plain for row in rows)]
-        keys += _differing(rows)
+        optional = [field for field in ("verdict", "name") if any(FIELDS[field](row).plain for row in rows)]
+        optional += differing_of(rows)[:4]
     extra: dict[str, list[str]] = {}
     if spark:
         found = {metric[0]: None for key in keys for row in rows if (metric := metric_of(key, row.metrics)) is not None}
@@ -138,14 +140,7 @@ def _print_chosen(store: Store, rows: Sequence[RunRow], keys: list[str], sort: s
         if len(rows) > _SPARKED:
             say(f"curves of the first {_SPARKED} runs only; --limit and --where choose which")
     out = console(sys.stdout)
-    print_lines(out, chosen_table(rows, keys, extra))
-
-
-def _differing(rows: Sequence[RunRow]) -> list[str]:
-    """A few of the params that differ."""
-    from ..report.tables import differing_params
-
-    return differing_params([row.params for row in rows])[:4]
+    print_lines(out, chosen_table(rows, keys, extra, optional, out.width))
 
 
 def _sparks(store: Store, row: RunRow, names: Sequence[str]) -> dict[str, str]:

@@ -155,9 +155,9 @@ def _starred(cell: Text | str, metric: Mapping[str, Any] | None, towards: str, t
 
 
 def _top(values: Sequence[Any], towards: str) -> float | None:
-    """The best of several runs; None for one run alone."""
+    """The best of several runs; None for one run alone, and where all are the same."""
     known = [value for value in values if isinstance(value, (int, float)) and value == value]
-    if len(values) < 2 or not known:
+    if len(values) < 2 or not known or (len(known) == len(values) and len(set(known)) == 1):
         return None
     return min(known) if towards == "min" else max(known)
 

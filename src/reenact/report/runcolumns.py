@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ..record.better import best
 from . import marks
-from .lines import LABEL, columns
+from .lines import LABEL, columns, natural_width
 from .quantities import age, duration, number, plain, shorten
 from .tables import Row, command_text
 
@@ -75,23 +75,38 @@ def value_of(row: Row, key: str) -> Any:
     return best(name, row.metrics[name]) if part == "best" else row.metrics[name].get(part)
 
 
-def chosen_table(rows: Sequence[Row], keys: Sequence[str], extra: Mapping[str, Sequence[str]]) -> list[Text]:
+def chosen_table(
+    rows: Sequence[Row],
+    keys: Sequence[str],
+    extra: Mapping[str, Sequence[str]],
+    optional: Sequence[str] = (),
+    width: int = 0,
+) -> list[Text]:
     """The lines of a table, one a run: its id, the columns that were chosen, and further ones.
 
     Args:
         rows: the runs.
         keys: fields, metrics, params.
         extra: further columns by their heads: a text a run.
+        optional: keys of columns after those that are there as far as the width allows.
+        width: columns of the terminal.
     """
-    keys = ["id", *(key for key in dict.fromkeys(keys) if key != "id")]
-    heads = ["RUN", *(plain(key).upper() if key in FIELDS else plain(key) for key in keys[1:]), *map(plain, extra)]
-    table = [[Text(head, style=LABEL) for head in heads]]
-    for index, row in enumerate(rows):
-        table.append(
-            [*(_cell(row, key) for key in keys), *(Text(column[index], style="cyan") for column in extra.values())]
-        )
+    keys = ["id", *(key for key in dict.fromkeys([*keys, *optional]) if key != "id")]
+    made = [
+        [Text("RUN" if key == "id" else _head(key), style=LABEL), *(_cell(row, key) for row in rows)] for key in keys
+    ]
+    more = [
+        [Text(plain(head), style=LABEL), *(Text(text, style="cyan") for text in cells)] for head, cells in extra.items()
+    ]
+    for _ in optional:
+        if natural_width(list(zip(*made, *more))) > width:
+            made.pop()
     right = [i for i, key in enumerate(keys) if key in _NUMBERS or (key not in FIELDS and _all_numbers(rows, key))]
-    return columns(table, right)
+    return columns(list(zip(*made, *more)), [i for i in right if i < len(made)])
+
+
+def _head(key: str) -> str:
+    return plain(key).upper() if key in FIELDS else plain(key)
 
 
 def _cell(row: Row, key: str) -> Text:

@@ -66,11 +66,7 @@ def runs_table(
         metrics: metrics of which the last value is shown.
         now: the present when None.
     """
-    differing = differing_params(
-        [row.params for row in rows],
-        [_program(row.command) for row in rows],
-        [row.status == "finished" for row in rows],
-    )
+    differing = differing_of(rows)
     shown = [name for name in dict.fromkeys(metrics) if any(name in row.metrics for row in rows)]
     fixed = [_fixed(row, shown, now) for row in rows]
     free = [_free(row, differing) for row in rows]
@@ -81,6 +77,15 @@ def runs_table(
         return _with_notes(columns(*wide), rows, [None] * len(rows))
     below = [_below(cells, width - len(GAP)) for cells in free]
     return _with_notes(columns(*_kept(heads, fixed, right)), rows, below)
+
+
+def differing_of(rows: Sequence[Row]) -> list[str]:
+    """Names of the params that differ among runs; see `differing_params`."""
+    return differing_params(
+        [row.params for row in rows],
+        [_program(row.command) for row in rows],
+        [row.status == "finished" for row in rows],
+    )
 
 
 def differing_params(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from ..errors import ReenactError
+from ..record import layout
 from ..record.ids import RUN_ID
 from .index import Brief, Index, RunRow
 from .project import Store
@@ -31,7 +32,7 @@ def resolve(store: Store, ref: str, index: Index | None = None) -> str:
         ReenactError: ``unknown-run`` or ``ambiguous-run`` (exit code 2), with the runs that are near or meant.
     """
     ref = ref.strip()
-    if RUN_ID.fullmatch(ref) and ref in store.runs():
+    if RUN_ID.fullmatch(ref) and any((store.run_dir(ref) / name).exists() for name in (layout.START, layout.MANIFEST)):
         return ref
     if index is not None:
         return _among(store, ref, index)

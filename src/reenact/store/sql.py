@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ReenactError
+from ..record.better import direction
 from .query import And, Compare, Node, Not
 
 _TEXT_FIELDS = {
@@ -33,8 +34,8 @@ FIELDS = (*_TEXT_FIELDS, *_NUMBER_FIELDS, *_TAG_FIELDS)
 def where_clause(node: Node) -> tuple[str, list[Any]]:
     """SQL condition on ``runs`` for a query, and the values of its placeholders.
 
-    A name that is no field matches a param or a metric (its last value; ``name.min``, ``.max``, ``.first``,
-    ``.count`` for others). A run that has neither does not match, whatever the operator.
+    A name that is no field matches a param or a metric (its last value; ``name.best``, ``.min``, ``.max``,
+    ``.first``, ``.count`` for others). A run that has neither does not match, whatever the operator.
 
     Raises:
         ReenactError: ``bad-query``, for a comparison of a number field with text.
@@ -117,6 +118,8 @@ def _text_test(column: str, node: Compare) -> tuple[str, str]:
 def _metric_of(name: str) -> tuple[str, str]:
     """Name of the metric, and the column: ``loss.min`` -> (``loss``, ``low``)."""
     stem, dot, part = name.rpartition(".")
+    if dot and part == "best":
+        part = direction(stem) or "last"
     if dot and part in _METRIC_PARTS:
         return stem, _METRIC_PARTS[part]
     return name, "last"
