@@ -50,6 +50,7 @@ class _Run(click.Command):
     metavar="TEMPLATE",
     help="Metrics are what it prints like this: 'loss: {loss:f}'. Without it, the usual shapes are found.",
 )
+@click.option("--mlflow", is_flag=True, help="Copy it into MLflow when it has ended (reenact mirror mlflow).")
 @click.option("--python", metavar="PATH", help="Interpreter for scripts, instead of the python on PATH.")
 @click.option(
     "-d", "--detach", is_flag=True, help="Return at once, and print the id: the run outlives the terminal and ssh."
@@ -66,6 +67,7 @@ def command(
     deterministic: bool,
     once: bool,
     templates: tuple[str, ...],
+    mlflow: bool,
     python: str | None,
     detach: bool,
     as_json: bool,
@@ -126,11 +128,11 @@ def command(
     if earlier is not None:
         _say(quiet, f"run before as {_described(earlier)}")
     if detach:
-        return _detached(store, request, quiet, as_json)
-    return record(store, request, quiet, as_json, earlier)
+        return _detached(store, request, quiet, as_json, mlflow)
+    return record(store, request, quiet, as_json, earlier, mlflow)
 
 
-def _detached(store: Any, request: Any, quiet: bool, as_json: bool) -> int:
+def _detached(store: Any, request: Any, quiet: bool, as_json: bool, mlflow: bool) -> int:
     """Start a request in a process that goes on without us; its id on stdout."""
     from ..execute.daemon import leave
     from ..execute.detached import DetachedExecutor
@@ -140,6 +142,7 @@ def _detached(store: Any, request: Any, quiet: bool, as_json: bool) -> int:
         try:
             session = begin(store, request)
             session.execute(DetachedExecutor(), echo=False, on_start=lambda: tell(json.dumps({"run": session.run})))
+            _mirror(store, session.run, mlflow, True)
         except ReenactError as error:
             fields = {"slug": error.slug, "what": error.what, "valid": error.valid, "fix": error.fix}
             tell(json.dumps({"error": {**fields, "exit_code": error.exit_code}}))
@@ -160,7 +163,7 @@ def _detached(store: Any, request: Any, quiet: bool, as_json: bool) -> int:
     return 0
 
 
-def record(store: Any, request: Any, quiet: bool, as_json: bool, earlier: Any = None) -> int:
+def record(store: Any, request: Any, quiet: bool, as_json: bool, earlier: Any = None, mlflow: bool = False) -> int:
     """Execute a request, and tell what became of it; the exit code of the command."""
     from ..replay.session import begin
 
@@ -176,6 +179,7 @@ def record(store: Any, request: Any, quiet: bool, as_json: bool, earlier: Any = 
     _end(quiet, manifest, earlier)
     _tell_left(quiet, session.run_dir, manifest)
     _advise(quiet, session.run_dir, manifest)
+    _mirror(store, manifest.run, mlflow, quiet)
     _print_json(as_json, manifest)
     return manifest.exit_code if manifest.exit_code is not None else 1
 
@@ -245,6 +249,20 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
     if missing:
         done = f"{len(manifest.trials) - missing} of {len(manifest.trials)} trials have ended"
         _say(quiet, f"{done}; go on with `reenact sweep resume {manifest.run}`")
+
+
+def _mirror(store: Any, run: str, wanted: bool, quiet: bool) -> None:
+    """A copy for MLflow; where that does not work the run is none the worse, and can be copied later."""
+    if not wanted:
+        return
+    from ..mirror.mlflow import Mirror
+
+    try:
+        mirror = Mirror(store)
+        mirror.copy(run)
+        _say(quiet, f"copied to MLflow at {mirror.uri}")
+    except ReenactError as error:
+        _say(quiet, f"not copied to MLflow: {error.what}; later: `reenact mirror mlflow {run}`")
 
 
 def _tell_left(quiet: bool, run_dir: Any, manifest: Any) -> None:
