@@ -4,6 +4,7 @@ import json
 import math
 import os
 import random
+import struct
 import subprocess
 import sys
 import time
@@ -336,3 +337,33 @@ def test_many_names(run: RunFolder) -> None:
             file.write(f'{{"n":"m{number}","s":0,"v":{number}}}\n')
     assert len(names(run.folder)) == 100_000
     assert read(run.folder, ["m77777"])["m77777"].values[0] == 77777
+
+
+def logged(run: RunFolder, *rows: tuple[int, int, float, float], names: list[str], process: str = "rank0") -> None:
+    """What a program logged: (number of the name, step, value, time)."""
+    folder = run.folder / "metrics"
+    (folder / f"{process}.points").write_bytes(b"".join(struct.pack("<Iidd", *row) for row in rows))
+    text = "".join(json.dumps([number, name]) + "\n" for number, name in enumerate(names, start=1))
+    (folder / f"{process}.names").write_text(text)
+
+
+@pytest.mark.parametrize("many", [2, 40])
+def test_logged_points_of_few_and_of_many_names(run: RunFolder, many: int) -> None:
+    rows = [(1 + i % many, i, i / 3, i * 0.5) for i in range(1000)]
+    logged(run, *rows, (0, 0, 0.0, 0.0), *rows[:2], (0, 0, 0.0, 0.0), names=[f"m{n}" for n in range(many)])
+    found = read(run.folder)
+    assert sum(map(len, found.values())) == 1002
+    for n in range(many):
+        expected = [(step, value) for number, step, value, _ in [*rows, *rows[:2]] if number == n + 1]
+        assert points(found[f"m{n}"]) == expected
+    assert points(read(run.folder, ["m1"])["m1"]) == points(found["m1"])
+    assert found["m1"].times is not None and found["m1"].times[0] == 0.5
+
+
+def test_what_was_logged_counts_before_what_was_printed(run: RunFolder) -> None:
+    logged(run, (1, 0, 5.0, 0.1), names=["acc"])
+    lines(run, {"n": "acc", "s": 0, "v": 7}, process="log")
+    run.losses([1.0])
+    found = read(run.folder)
+    assert {name: one.values[0] for name, one in found.items()} == {"acc": 5.0, "acc@log": 7.0, "loss": 1.0}
+    assert points(read(run.folder, ["acc@log"])["acc@log"]) == [(0, 7.0)]
