@@ -182,3 +182,10 @@ def test_importing_reenact_stays_free() -> None:
     assert done.stdout.strip() == "['__future__', 'reenact']"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         reenact.nothing  # noqa: B018
+
+
+def test_names_that_no_run_has(two: Project) -> None:
+    for words in (["--points", "--metric", "los"], ["--where", "los > 1"]):
+        result = two.cli("export", *words)
+        assert (result.code, result.out) == (2, "") and "'los'" in result.err and "did you mean loss" in result.err
+    assert len(table(two.cli("export", "--points", "--metric", "lr").out)) == 4

@@ -50,7 +50,7 @@ def command(
     target = check_target(plot) if plot else None
     with project() as (store, index):
         rows = expand(store, runs, index)
-        asked = _asked(store, rows, metrics)
+        asked = asked_metrics(store, rows, metrics)
         rows = [_filled(store, row, asked) for row in rows]
     if as_json:
         _print_json(store, rows, asked, everything)
@@ -128,7 +128,7 @@ def _telling(rows: list[RunRow], most: int, others: bool = False) -> list[str]:
     return (names if others else telling or names[:1])[:most]
 
 
-def _asked(store: Store, rows: list[RunRow], metrics: tuple[str, ...]) -> list[str]:
+def asked_metrics(store: Store, rows: Sequence[RunRow], metrics: tuple[str, ...]) -> list[str]:
     """The metrics that were named; one that no run has is an error with those that there are.
 
     Raises:
@@ -141,9 +141,10 @@ def _asked(store: Store, rows: list[RunRow], metrics: tuple[str, ...]) -> list[s
 
     known = dict.fromkeys(name for row in rows for name in row.metrics)
     missing = [name for name in metrics if name not in known]
-    if missing:
-        for row in rows:
-            known.update(dict.fromkeys(names(store.run_dir(row.id), store.series_folder)))
+    for row in rows if missing else ():
+        known.update(dict.fromkeys(names(store.run_dir(row.id), store.series_folder)))
+        if all(name in known for name in missing):
+            break
     for name in missing:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

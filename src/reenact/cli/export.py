@@ -52,13 +52,18 @@ def command(
         _pyarrow()
         if output is None and sys.stdout.isatty():
             raise ReenactError("bad-options", "Parquet is no text for a terminal", fix="name a file: -o FILE")
-    with project() as (store, index):
-        from ..store.refs import expand
+    from ..store.refs import expand
+    from .compare import asked_metrics
+    from .listing import check_where
 
+    with project() as (store, index):
         rows = expand(store, runs, index) if runs else index.rows(where)
+        if where:
+            check_where(where, index)
         if runs and where:
             among = {row.id for row in index.rows(where, include_replays=True)}
             rows = [row for row in rows if row.id in among]
+        metrics = tuple(asked_metrics(store, rows, metrics)) if rows else metrics
     with _target(output) as out:
         if as_points:
             count = _write_points(store, rows, metrics or None, form, out)

@@ -71,7 +71,7 @@ def ls(
             sort = f"{best}.min" if towards == "min" else f"-{best}.max"
         rows = index.rows(where, tags, experiment, sort, limit, everything)
         if where:
-            _check_where(where, index)
+            check_where(where, index)
         for run, problem in sorted(index.problems.items()):
             say(f"warning: {run}: {problem}")
         if best is not None:
@@ -271,7 +271,7 @@ def _nothing(index: Index, filtered: bool, everything: bool) -> str:
     return "no runs have been recorded here yet; record one with `reenact run COMMAND`"
 
 
-def _check_where(where: str, index: Index) -> None:
+def check_where(where: str, index: Index) -> None:
     """A name that no run has would match nothing, whatever the operator, without a word."""
     import difflib
 
