@@ -247,6 +247,54 @@ def test_what_stays_in_the_container_is_fetched_and_committed(docker: Engine, ru
     assert containers(docker, found["run"]) == []
 
 
+def test_a_commit_on_an_image_with_a_user_of_its_own(
+    docker: Engine, base_image: Image, project: Path, tmp_path: Path
+) -> None:
+    """As the images of `reenact image build` have; its name is in no passwd that the engine knows."""
+    name, committed = "reenact-test-run/tuser:1", "reenact-test-run/tcommitted:2"
+    (tmp_path / "ctx").mkdir()
+    (tmp_path / "ctx" / "Dockerfile").write_text(
+        f"FROM {base_image.name}\nRUN echo 'app:x:1000:1000::/home/app:/bin/sh' >> /etc/passwd\nUSER app\n"
+    )
+    docker.call("build", "--network", "none", "--tag", name, str(tmp_path / "ctx"))
+    (project / "train.py").write_text("import os\nos.makedirs('/srv/deep')\nopen('/srv/deep/x', 'w').write('kept')\n")
+    try:
+        assert reenact("run", "--image", name, "train.py", cwd=project, timeout=120).returncode == 0
+        done = reenact("commit", "last", committed, cwd=project)
+        assert done.returncode == 0, done.stderr
+        told = docker.call("run", "--rm", "--network", "none", committed, "sh", "-c", "cat /srv/deep/x; id -u")
+        assert told.stdout == "kept1000\n"
+        assert reenact("commit", "last", "Bad Name", cwd=project).returncode == 2
+    finally:
+        docker.call("rmi", "--force", committed, name, check=False)
+        reenact("rm", "--yes", "last", cwd=project)
+
+
+def test_what_has_been_run_is_not_run_again(run, base_image: Image, project: Path) -> None:
+    first = run(project, "train.py")
+    done = reenact("run", "--once", "--image", base_image.name, "train.py", cwd=project, timeout=120)
+    assert done.returncode == 0 and f"run before as {first['run']}" in done.stderr and "not run again" in done.stderr
+    (project / "words.txt").write_text("other words\n")
+    done = reenact("run", "--once", "--image", base_image.name, "train.py", cwd=project, timeout=120)
+    assert "not run again" not in done.stderr
+
+
+def test_an_output_that_stays_in_the_container_is_a_gap(docker: Engine, run, project: Path) -> None:
+    (project / "train.py").write_text(
+        "import reenact\nopen('/srv/m.bin', 'w').write('1')\nreenact.output('/srv/m.bin')\n"
+    )
+    found = run(project, "train.py")
+    assert [gap["id"] for gap in found["gaps"]] == ["output-not-kept"]
+    reenact("rm", "--yes", "last", cwd=project)
+    assert containers(docker, found["run"]) == []
+
+
+def test_an_image_without_python(docker: Engine, base_image: Image, project: Path) -> None:
+    done = reenact("run", "--image", base_image.name, "--python", "python2.0", "train.py", cwd=project, timeout=120)
+    assert done.returncode == 4 and "Python 3.9 or newer" in done.stderr, done.stderr
+    assert reenact("ls", "--json", cwd=project).stdout.strip() in ("[]", "")
+
+
 def test_outputs_are_copied_from_the_record(run, project: Path) -> None:
     (project / "train.py").write_text(
         "import os\nos.makedirs('m/n')\nopen('m/a', 'w').write('1')\nopen('m/n/b', 'w').write('2')\n"
@@ -257,6 +305,10 @@ def test_outputs_are_copied_from_the_record(run, project: Path) -> None:
     assert (project / "again" / "a").read_text() == "1" and (project / "again" / "n" / "b").read_text() == "2"
     assert reenact("cp", "last:m/n/b", "again", cwd=project).returncode == 0
     assert (project / "again" / "b").read_text() == "2"
+    assert reenact("cp", "last:m/n/b", "-", cwd=project).stdout == "2"
+    assert reenact("cp", "last:m", "-", cwd=project).returncode == 2
+    done = reenact("cp", "last:m/a", "no/such/folder/x", cwd=project)
+    assert done.returncode == 2 and not (project / "no").exists()
 
 
 def test_a_program_that_is_no_python(run, project: Path) -> None:

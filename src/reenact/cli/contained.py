@@ -136,7 +136,7 @@ class Wanted:
         container = Container(
             engine=engine,
             image=image,
-            name=image.name if self.image == PROJECT else self.image,
+            name=_latest(image) if self.image == PROJECT else self.image,
             mounts=mounts,
             gpus=gpus,
             ports=ports if network != "host" else (),
@@ -150,6 +150,11 @@ class Wanted:
             build=build_record(image),
         )
         return container, container_env(container, env)
+
+
+def _latest(image: Any) -> str:
+    """The name of a project's image, of several the one that stays."""
+    return next((tag for tag in image.tags if tag.endswith(":latest")), image.name)
 
 
 def _is_command(word: str) -> bool:

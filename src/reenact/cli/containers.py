@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,13 @@ def cp(source: str, target: str) -> int:
 @click.argument("name", metavar="NAME")
 def commit(run: str, name: str) -> int:
     """Make the image NAME of the image of RUN and what RUN has changed in its container."""
+    from ..environment.images.build import check_name
     from ..execute.commit import commit as put_together
     from ..record.container import engine_of, load_container
     from ..record.schema import load_start
     from ..store.refs import resolve
 
+    check_name(name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name)
     with project() as (store, index):
         folder = store.run_dir(resolve(store, run, index))
     container = load_container(folder)
@@ -102,10 +105,19 @@ def _copy_recorded(store: Any, run: str, files: dict[str, str | None], path: str
             fix="they are inputs: take them from where they lay",
         )
     single = len(files) == 1 and not _is_folder(files, path)
+    if target == "-":
+        if not single:
+            raise ReenactError("usage", f"{path} is a folder: only one file can go to stdout")
+        with open(store.blobs.path(next(iter(files.values()))), "rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
     base = os.path.commonpath([os.path.dirname(name) for name in files]) if not single else ""
     for name, digest in files.items():
         if single:
             place = os.path.join(target, os.path.basename(name)) if os.path.isdir(target) else target
+            if not os.path.isdir(os.path.dirname(os.path.abspath(place))):
+                raise ReenactError("no-such-folder", f"there is no folder {os.path.dirname(os.path.abspath(place))}")
         else:
             place = os.path.join(target, os.path.relpath(name, base) if base else name)
         os.makedirs(os.path.dirname(os.path.abspath(place)), exist_ok=True)
@@ -142,6 +154,10 @@ def _copy_contained(folder: Path, path: str, target: str) -> None:
             f"the run {folder.name} has no file {path!r}",
             valid=", ".join((container or {}).get("left") or []) or None,
             fix=f"see `reenact show --all {folder.name}`",
+        )
+    if target == "-":
+        raise ReenactError(
+            "usage", "what is in a container cannot go to stdout", fix=f"reenact cp {folder.name}:{path} ."
         )
     engine = engine_of(container)
     _need(engine, container, folder)

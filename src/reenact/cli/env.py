@@ -85,6 +85,10 @@ def check(run: str, as_json: bool) -> int:
     from ..environment.snapshot import snapshot
 
     store, manifest, recorded = _environment(run)
+    if manifest.container is not None:
+        say(
+            f"{manifest.run} ran in the image {manifest.container['name']}, which does not change: this is the machine's own"
+        )
     env = dict(os.environ)
     python = manifest.command.interpreter
     python = python if python is not None and os.access(python, os.X_OK) else find_python(env)

@@ -83,7 +83,7 @@ def command(
     from ..config.overrides import load, overrides
     from ..record.printed import template
     from ..replay.command import resolve_command
-    from ..replay.contained import check_gpus
+    from ..replay.contained import check_inside
     from ..replay.session import Request
     from ..store.project import Store
 
@@ -94,6 +94,8 @@ def command(
         env["REENACT_PYTHON"] = python
     cwd = os.getcwd()
     wanted = Wanted.of(flags, command)
+    if detach and flags["interactive"]:
+        raise ReenactError("usage", "--interactive has no terminal to hand on with --detach", valid="one of them")
     if wanted is None:
         argv, kind = resolve_command(command, cwd, env)
     else:
@@ -119,7 +121,7 @@ def command(
         metrics_from_log=templates,
     )
     if container is not None:
-        check_gpus(store, container)
+        check_inside(store, container, argv[0] if kind != "command" else None)
     earlier = _tried(store, request)
     if earlier is not None and once:
         _say(quiet, f"run before as {_described(earlier)}; not run again (--once)")
@@ -273,7 +275,8 @@ def _tell_left(quiet: bool, run_dir: Any, manifest: Any) -> None:
     if left:
         more = f" and {len(left) - 3} more" if len(left) > 3 else ""
         _say(quiet, f"written in the container, outside of what is mounted: {', '.join(left[:3])}{more}")
-        _say(quiet, f"fetch it: `reenact cp {manifest.run}:{left[0]} .`, or write into the project or a --mount")
+        words = shlex.join(["reenact", "cp", f"{manifest.run}:{left[0]}", "."])
+        _say(quiet, f"fetch it: `{words}`, or write into the project or a --mount")
 
 
 def _advise(quiet: bool, run_dir: Any, manifest: Any) -> None:

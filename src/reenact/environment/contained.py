@@ -54,8 +54,9 @@ def describe(
     done = engine.call(*words, image, "-c", _SCRIPT, json.dumps(path), check=False, timeout=120)
     line = next((line for line in done.stdout.splitlines() if line.startswith(MARK)), None)
     if line is None:
-        if done.returncode == 125:  # the engine's own: no container was started
-            raise explain(engine.kind, ("run",), done.stderr, engine.env)
+        error = explain(engine.kind, ("run",), done.stderr, engine.env)
+        if done.returncode == 125 or error.slug not in ("engine-failed", "no-image"):  # no container was started
+            raise error
         raise ReenactError(
             "no-python",
             f"{python} of the image does not answer: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}",

@@ -33,8 +33,7 @@ def commit(engine: Engine, container: str, changed: Sequence[str], image: str, n
     fresh = engine.call("create", "--network", "none", image).stdout.split()[-1]
     try:
         _copy(engine, container, fresh, {path.lstrip("/") for path in changed})
-        words = ["commit", "--change", f"LABEL {RUN_LABEL}={run}", "--message", f"what the run {run} changed"]
-        return engine.call(*words, fresh, name).stdout.split()[-1]
+        return engine.call("commit", "--change", f"LABEL {RUN_LABEL}={run}", fresh, name).stdout.split()[-1]
     finally:
         engine.call("rm", "--force", fresh, check=False)
 
@@ -42,10 +41,12 @@ def commit(engine: Engine, container: str, changed: Sequence[str], image: str, n
 def _copy(engine: Engine, source: str, target: str, wanted: set[str]) -> None:
     """Copy files from one container to another, with owners and modes, in one pass."""
     env = dict(engine.env)
+    # Archive mode, which Podman has by itself, gives everything to the user of the container.
+    kept = ["--archive=false"] if engine.kind == "podman" else []
     with (
         subprocess.Popen([engine.program, "export", source], stdout=subprocess.PIPE, env=env) as reader,
         subprocess.Popen(
-            [engine.program, "cp", "--archive", "-", f"{target}:/"],
+            [engine.program, "cp", *kept, "-", f"{target}:/"],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=env,

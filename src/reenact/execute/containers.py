@@ -138,6 +138,7 @@ class Container:
             "cpus": self.cpus,
             "memory": self.memory,
             "user": self.user,
+            "interactive": self.interactive,
         }
 
 

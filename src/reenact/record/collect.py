@@ -22,6 +22,9 @@ from .protocols import Blobs, Hasher, View
 from .scan import Scan, changed_files, scan_tree
 from .schema import CodeFile, Gap, InputFile, Listing, OutputFile, Start, load_start
 
+DECLARED = "reenact.output"
+"""How an output is known that the program itself has named."""
+
 NEIGHBOURS = 1_000
 """Files beside an input whose names are kept; of a larger folder none."""
 
@@ -101,6 +104,7 @@ class Collector:
         self._listings: dict[str, list[str]] = {}
         self._made: dict[str, None] = {}
         self._removed: dict[str, None] = {}
+        self._inside: dict[str, None] = {}
         if self._script:
             self._inputs[self._script] = InputState(self._script, "script", None, "", True)
         if start is not None and start.kind == "command":
@@ -206,6 +210,10 @@ class Collector:
                 result.outputs.append(output)
                 if not self.places.in_root(path):
                     result.outside.append(path)
+        result.gaps += [
+            Gap("output-not-kept", f"{path}: it is no file of the project or of what is mounted")
+            for path in self._inside
+        ]
         result.temporary = len(self._temporary)
         existing = [state.path for state in self._inputs.values() if state.code or not self._is_own_work(state)]
         existing += before.files if before else []
@@ -285,6 +293,8 @@ class Collector:
         before = _stat_of(event.get("st"))
         if op in ("r", "u", "a"):
             self._use(path, how, before, op, process)
+        if how == DECLARED and self.places.ignored(path):
+            self._inside[path] = None
         if op in ("w", "u", "a"):
             self._existed.setdefault(path, before is not None)
             self._write(path, how, process)

@@ -123,6 +123,8 @@ def _build(
     gaps.extend(unread)
     starts = {name: _first(events, "start") for name, events in journals.items()}
     main = next((event for event in starts.values() if event and event.get("main")), None) or starts.get("rank0")
+    if start.container is not None and start.container.get("interactive"):
+        gaps.append(Gap("stdin-not-recorded", "what was typed or piped in is not in the record"))
     missed = write_printed(folder / layout.LOG, folder / layout.METRICS / "log.jsonl", start.options.get(FROM_LOG, ()))
     gaps.extend([Gap("log-not-searched", missed)] if missed else [])
     traces, metrics = _traces(folder, journals, gaps)

@@ -163,6 +163,7 @@ def trial_manifest(
     output_dir = next((config.output_dir for config in every if config.kind == "job"), None)
     outputs, gaps = _outputs(sweep, claims, trial.job, output_dir)
     gaps += [gap for gap in sweep.gaps if _bears_on(gap, trial, own, jobs)]
+    others = {file.path for file in sweep.outputs} - {file.path for file in outputs}
     traces, metrics = _traces(folder, jobs)
     status, exit_code = _STATUS.get(trial.status, ("interrupted", None))
     started, ended, wall = _span(jobs, sweep.ended)
@@ -181,6 +182,8 @@ def trial_manifest(
         trials=[],
         trial_of=TrialOf(sweep.run, trial.job),
         settings={**sweep.settings, "skip": _returned(sweep, trial.job)},
+        # What another job wrote, or wrote on (a log, in a sweep that goes on), is no input of this one.
+        inputs=[file for file in sweep.inputs if file.path not in others],
         outputs=outputs,
         outside=[file.path for file in outputs if os.path.isabs(file.path)],
         removed=[],

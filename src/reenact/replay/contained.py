@@ -117,7 +117,9 @@ def describe_container(store: Store, container: Container, python: Mapping[str, 
         python: the start event of the main process, or what a record keeps of it; None where there is none yet.
     """
     program = str((python or {}).get("executable") or "python")
-    path = [str(folder) for folder in python["path"] if folder and folder != INJECT_INSIDE] if python else None
+    path = None
+    if python and python.get("path") is not None:
+        path = [str(folder) for folder in python["path"] if folder and folder != INJECT_INSIDE]
     root = str(store.root)
     options = [*container.limits(), *Bind(root, root, readonly=True).words()]
     for mount in container.mounts:
@@ -128,15 +130,21 @@ def describe_container(store: Store, container: Container, python: Mapping[str, 
     return describe(container.engine, container.image.id, options, program, path, cache)
 
 
-def check_gpus(store: Store, container: Container) -> None:
-    """Refuse to start without the GPUs that were asked for: some engines take the option and give none.
+def check_inside(store: Store, container: Container, python: str | None) -> None:
+    """Look into a container of the image before the run, once for each image.
+
+    Args:
+        python: the interpreter that is to be there; None where the command is none.
 
     Raises:
-        ReenactError: ``no-gpu`` (exit code 4).
+        ReenactError: ``no-python``; ``no-gpu``: some engines take the option and give none (exit code 4).
     """
+    if container.gpus is None and python is None:
+        return
+    inside = describe_container(store, container, {"executable": python} if python else None)
     if container.gpus is None:
         return
-    seen = gpus_inside(describe_container(store, container, None))
+    seen = gpus_inside(inside)
     wanted = 1 if container.gpus == "all" else int(container.gpus)
     if seen < wanted:
         raise ReenactError(

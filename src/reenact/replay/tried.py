@@ -11,10 +11,13 @@ import msgspec
 from ..environment.compare import compare
 from ..environment.interpreter import probe_interpreter
 from ..environment.snapshot import snapshot
+from ..environment.variables import bit_variables
 from ..errors import ReenactError
 from ..probe.redact import redact_argv
 from ..record.schema import Manifest
 from ..store.project import Store
+from .contained import mounts_of
+from .recorded import Recorded
 from .session import Request
 
 LOOK_BACK = 20
@@ -39,8 +42,13 @@ def find_tried(store: Store, request: Request, candidates: list[str]) -> Manifes
             or manifest.status not in ("finished", "failed")
             or manifest.settings.get("deterministic", False) != request.deterministic
             or os.path.normpath(os.path.join(store.root, manifest.command.cwd)) != os.path.normpath(request.cwd)
+            or not _same_container(manifest, request)
             or not _same_files(store, manifest)
         ):
+            continue
+        if request.container is not None:
+            if _variables(manifest, request.env) == manifest.environment.variables:
+                return manifest
             continue
         if current is None:
             current = _environment(store, request)
@@ -49,12 +57,28 @@ def find_tried(store: Store, request: Request, candidates: list[str]) -> Manifes
     return None
 
 
+def _same_container(manifest: Manifest, request: Request) -> bool:
+    """Both in none, or both in images with the same layers, with the same GPUs."""
+    before, now = manifest.container, request.container
+    if before is None or now is None:
+        return before is None and now is None
+    return list(before["image"]["diff_ids"]) == list(now.image.diff_ids) and before["gpus"] == now.gpus
+
+
+def _variables(manifest: Manifest, env: Mapping[str, str]) -> dict[str, Any]:
+    """The variables that count, as they would be now."""
+    return {name: env[name] for name in manifest.environment.variables if name in env} | bit_variables(env)
+
+
 def _same_files(store: Store, manifest: Manifest) -> bool:
+    mounts = mounts_of(manifest.container) if manifest.container is not None else ()
+    recorded = Recorded(root=str(store.root), cwd=".", argv=(), mounts=mounts)
     files = [(file.path, file.digest) for file in manifest.code.files]
     files += [(file.path, file.digest or "") for file in manifest.inputs]
     for path, digest in files:
         try:
-            if digest != store.hasher.hash(os.path.join(store.root, path)).digest:
+            place = recorded.place(path) if os.path.isabs(path) else os.path.join(store.root, path)
+            if digest != store.hasher.hash(place).digest:
                 return False
         except OSError:
             return False

@@ -10,6 +10,7 @@ from typing import Any
 from ...engine.cli import Engine
 from ...engine.failures import explain
 from ...engine.image import Image, find_image, need_image, without_tls
+from ...errors import ReenactError
 from ...record import layout
 from .base import repository
 from .saved import archived
@@ -38,9 +39,15 @@ def push(
     """
     image = need_image(engine, name)
     there = target or image.name
+    new = target is not None and find_image(engine, target) is None
     if target is not None:
         engine.call("tag", image.id, target)
-    _transfer(engine, ["push", *without_tls(engine, there), there], echo)
+    try:
+        _transfer(engine, ["push", *without_tls(engine, there), there], echo)
+    except ReenactError:
+        if new:
+            engine.call("rmi", there, check=False)
+        raise
     image = need_image(engine, there)
     mine = [one for one in image.repo_digests if repository(one) == repository(there)]
     return image, mine[0] if mine else None

@@ -117,7 +117,7 @@ def save(engine: Engine, image: Image, target: Path | None, store: Path) -> Path
     aside = target.parent / tmp_name(target.name)
     form = ["--format", "docker-archive"] if engine.kind == "podman" else []
     try:
-        engine.call("save", *form, "--output", str(aside), *(image.tags[:1] or (image.id,)))
+        engine.call("save", *form, "--output", str(aside), *(image.tags or (image.id,)))
         os.replace(aside, target)
     except OSError as error:
         raise_clean(error, target)
