@@ -367,3 +367,19 @@ def test_what_was_logged_counts_before_what_was_printed(run: RunFolder) -> None:
     found = read(run.folder)
     assert {name: one.values[0] for name, one in found.items()} == {"acc": 5.0, "acc@log": 7.0, "loss": 1.0}
     assert points(read(run.folder, ["acc@log"])["acc@log"]) == [(0, 7.0)]
+
+
+def test_a_learning_rate_that_is_followed_has_its_changes_only(run: RunFolder) -> None:
+    def hyper(step: int, rate: float) -> dict[str, Any]:
+        return {"e": "hyper", "step": step, "optimizer": "SGD", "name": "SGD", "values": [{"lr": rate}]}
+
+    run.journal(hyper(0, 0.1), end=False)
+    run.losses([1.0] * 5)
+    follower = Follower(run.folder)
+    assert "lr" in follower.poll() and points(follower.series()["lr"]) == [(0, 0.1)]
+    run.journal(hyper(5, 0.2), begin=False)
+    assert "lr" in follower.poll() and points(follower.series()["lr"]) == [(0, 0.1), (5, 0.2)]
+    run.trace([(6, 1, 0, 7, 0)], [])
+    follower.poll()
+    follower.finish()
+    assert points(follower.series()["lr"]) == [(0, 0.1), (5, 0.2), (7, 0.2)]

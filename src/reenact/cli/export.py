@@ -117,11 +117,10 @@ def _write_points(store: Store, rows: Sequence[RunRow], names: Sequence[str] | N
     if form == "json":
         from math import isfinite
 
-        from msgspec.json import Encoder
+        from msgspec.json import encode
 
-        encode = Encoder(order="sorted").encode
         for line in lines():
-            row = dict(zip(POINT, line))
+            row = dict(sorted(zip(POINT, line)))
             try:  # far quicker, and the same where there is a number and the name is text
                 data = encode(row) if isfinite(line[-1]) else canonical_json(row)
             except UnicodeEncodeError:

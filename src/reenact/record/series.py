@@ -87,6 +87,7 @@ class Follower:
         self._lines: dict[str, LinesFile | PointsFile] = {}
         self._traces: dict[str, TraceFile] = {}
         self._rates: dict[str, _Rates] = {}
+        self._finished = False
 
     def poll(self) -> set[str]:
         """Read on; the names of the metrics that have new points."""
@@ -109,7 +110,10 @@ class Follower:
         return {name for name, count in after.items() if count != before.get(name, 0)}
 
     def finish(self) -> None:
-        """Take last lines that lack only their line end, and count those that were cut off; for a run that is not being written."""
+        """Take last lines that lack only their line end, count those that were cut off, and let the last learning rate hold up to the
+        last step; for a run that is not being written, or is looked at once.
+        """
+        self._finished = True
         for lines in self._lines.values():
             lines.finish()
 
@@ -124,7 +128,7 @@ class Follower:
             if self._wanted is not None and name not in self._wanted:
                 continue
             if isinstance(source, _Rates):
-                found[name] = source.series(name, key, self._last_step())
+                found[name] = source.series(name, key, self._last_step() if self._finished else None)
                 continue
             columns = source.columns(key)
             if columns is None or not len(columns):
