@@ -15,7 +15,9 @@ def hook(probe: Probe, module: Any) -> None:
         values = dict(metrics)
         given = values.pop("step", None)
         if step is None:
-            step = int(given) if given is not None else int(connector.trainer.global_step)
-        return values, step
+            # As the loggers count: batches, not optimizer steps.
+            loop = getattr(connector.trainer.fit_loop, "epoch_loop", None)
+            step = given if given is not None else getattr(loop, "_batches_that_stepped", connector.trainer.global_step)
+        return values, int(step)
 
     tap(probe, module._LoggerConnector, "log_metrics", logged)
