@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
-from endtoend import COMMAND, environment, last_json, reenact  # noqa: E402
+from endtoend import COMMAND, environment, last_json, reenact
 
 APP = """\
 import hydra, logging, os, time
