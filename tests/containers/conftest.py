@@ -106,7 +106,9 @@ def base_image(docker, python) -> Image:
 def podman(cache, python, tmp_path_factory) -> Engine:
     """Podman, with settings for a bare machine where its own do not do. It has the base image."""
     if shutil.which("podman") is None:
-        pytest.skip("podman is not installed")
+        if sys.platform == "darwin":
+            pytest.skip("no podman on this Mac")
+        pytest.fail("these tests need Podman (Debian: apt-get install podman)")
     conf = tmp_path_factory.mktemp("podman") / "containers.conf"
     conf.write_text(PODMAN_CONF)
     said = ""
@@ -133,7 +135,9 @@ def buildkit(docker) -> Engine:
             engine = Engine("docker", program, docker.env)
             if engine.builder in ("buildx", "buildkit"):
                 return engine
-    pytest.skip("no docker on PATH has BuildKit")
+    if sys.platform == "darwin":
+        pytest.skip("no docker on this Mac has BuildKit")
+    pytest.fail("these tests need a docker with BuildKit (Debian: apt-get install docker.io, or docker-buildx)")
 
 
 @pytest.fixture(scope="session")

@@ -148,3 +148,23 @@ def test_hugging_face(project: Path) -> None:
     )
     assert [step for step, _ in found["loss"]] == [2, 4, 6]
     assert [step for step, _ in found["learning_rate"]] == [2, 4, 6]
+
+
+def test_threads_that_log_at_once(project: Path) -> None:
+    """While one thread is in a logging call, another's is its own, and not what the first hands on."""
+    found = logged(
+        project,
+        "import threading, time\n"
+        "from tensorboardX import SummaryWriter\n"
+        "writer = SummaryWriter('tb')\n"
+        "import tensorboardX.writer as inner\n"
+        "original = inner.scalar\n"
+        "def slow(*args, **kwargs):\n    time.sleep(0.001)\n    return original(*args, **kwargs)\n"
+        "inner.scalar = slow\n"
+        "def work(n):\n    for i in range(200):\n        writer.add_scalar(f't{n}', i, i)\n"
+        "threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "writer.close()\n",
+        "tensorboardX",
+    )
+    assert found == {f"t{n}": [(i, float(i)) for i in range(200)] for n in range(4)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import RLock
 from typing import Any
 
 from .journal import Journal, complain
@@ -39,6 +40,7 @@ class Probe:
         self.journal = Journal(self.run_dir, process)
         self._trace: Any = None
         self._metrics: Any = None
+        self._making = RLock()
         self.training: Any = None
         """The training loop (:class:`..probe.training.Training`), once torch is imported."""
         self.ended = False
@@ -76,7 +78,9 @@ class Probe:
         if self._metrics is None:
             from .metrics import Metrics
 
-            self._metrics = Metrics(self)
+            with self._making:  # several threads may log their first at once
+                if self._metrics is None:
+                    self._metrics = Metrics(self)
         return self._metrics
 
     def output(self, path: Any) -> None:
@@ -139,6 +143,7 @@ class Probe:
         self.scope = None
         self.pid = os.getpid()
         self._numbers = {}
+        self._making = RLock()
         self.journal.after_fork(self.process)
         if self._trace is not None:
             self._trace.after_fork(self.process)

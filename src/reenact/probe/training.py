@@ -91,8 +91,6 @@ class Training:
         self.__dict__.update(before)
         self.quick = self._set_up_quick()
 
-    # -- helpers ---------------------------------------------------------------------------------------------------
-
     def mine(self) -> bool:
         """True on the thread whose training is traced."""
         return self.thread == get_ident()

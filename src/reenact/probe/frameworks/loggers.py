@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from typing import Any
 
 from ..entropy import dress
 from ..journal import complain
 from ..state import Probe
 
-_busy = False
-"""A logging call is going on: what it hands on to other loggers is the same numbers again."""
+_busy: set[int] = set()
+"""Threads in which a logging call is going on: what it hands on to other loggers is the same numbers again."""
 
 
 def tap(probe: Probe, owner: Any, name: str, look: Any) -> None:
@@ -24,8 +25,8 @@ def tap(probe: Probe, owner: Any, name: str, look: Any) -> None:
         return
 
     def method(*args: Any, **kwargs: Any) -> Any:
-        global _busy
-        if _busy:
+        here = get_ident()
+        if here in _busy:
             return original(*args, **kwargs)
         try:
             found = look(*args, **kwargs)
@@ -33,11 +34,11 @@ def tap(probe: Probe, owner: Any, name: str, look: Any) -> None:
                 probe.metrics.log(_numbers(found[0]), found[1])
         except Exception as problem:
             complain(name, problem)
-        _busy = True
+        _busy.add(here)
         try:
             return original(*args, **kwargs)
         finally:
-            _busy = False
+            _busy.discard(here)
 
     dress(method, original)
     method._reenact = True  # type: ignore[attr-defined]
