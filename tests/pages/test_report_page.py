@@ -1,0 +1,179 @@
+"""``reenact report``: one file, looked at in a real browser that has no network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pageproject import HOSTILE, reenact
+
+
+def opened(page: Any, file: Path) -> Any:
+    asked: list[str] = []
+    page.context.set_offline(True)
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    assert asked == [file.as_uri()]
+    return page
+
+
+def ink(page: Any, number: int = 0) -> int:
+    """How many pixels of a chart are in the colour of the first run."""
+    page.wait_for_timeout(150)
+    return int(
+        page.evaluate(
+            """number => { const c = document.querySelectorAll("canvas")[number], d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+            let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i] === 0 && d[i + 1] === 0x72 && d[i + 2] === 0xb2 && d[i + 3] > 200) n++; return n; }""",
+            number,
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def one(project: Path) -> Path:
+    reenact("report", "slow", "-o", "one.html", cwd=project)
+    return project / "one.html"
+
+
+def test_a_run(page: Any, one: Path) -> None:
+    assert one.stat().st_size < 200_000
+    opened(page, one)
+    assert "slow" in page.inner_text("h1")
+    assert page.locator("header .badge").all_inner_texts() == ["✓ finished", "✓ identical", "complete"]
+    assert "--lr 0.1" in page.inner_text("pre.command")
+    for title in (
+        "Verdicts",
+        "Completeness",
+        "Curves",
+        "Metrics",
+        "Params",
+        "Outputs",
+        "Log",
+        "Code",
+        "Environment",
+        "Entropy",
+    ):
+        assert page.locator(f"h2:has-text('{title}')").count() == 1, title
+    assert re.search(r"lr\s+0\.1\s+argument", page.inner_text("#params"))
+    assert "model.txt" in page.inner_text("#outputs")
+    assert "step 380 loss" in page.inner_text("#log")
+    assert {"loss", "val/acc"} <= set(page.locator("figcaption").all_inner_texts())
+    assert ink(page) > 200
+
+
+def test_zoom_hover_log_smoothing(page: Any, one: Path) -> None:
+    opened(page, one)
+    chart = page.locator("figure:has(figcaption:text-is('loss')) canvas")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 100)
+    tip = page.locator("figure:has(figcaption:text-is('loss')) .tip")
+    step = int(re.search(r"step (\d+)", tip.inner_text())[1])  # type: ignore[index]
+    assert 280 < step < 320
+    shown = float(tip.inner_text().split()[-1])
+    exact = page.evaluate(
+        """step => { const c = JSON.parse(document.getElementById("data").textContent).panels.find(p => p.name === "loss").curves[0];
+        let at = 0; const steps = c.steps.map(by => at += by); return c.values[steps.indexOf(step)]; }""",
+        step,
+    )
+    assert shown == pytest.approx(exact, rel=1e-5)
+
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 120, steps=4)
+    page.mouse.up()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 90)
+    page.wait_for_timeout(200)
+    zoomed = int(re.search(r"step (\d+)", tip.inner_text())[1])  # type: ignore[index]
+    assert 150 < zoomed < 215, "the right end is now where the middle was"
+    chart.dblclick()
+    page.wait_for_timeout(200)
+    page.mouse.move(box["x"] + box["width"] * 0.98, box["y"] + 90)
+    assert int(re.search(r"step (\d+)", tip.inner_text())[1]) > 380  # type: ignore[index]
+
+    def picture() -> str:
+        page.wait_for_timeout(200)
+        return str(chart.evaluate("canvas => canvas.toDataURL()"))
+
+    linear = picture()
+    page.check("input[name=log]")
+    logarithmic = picture()
+    page.uncheck("input[name=log]")
+    assert picture() == linear != logarithmic
+    page.locator("input[name=smooth]").fill("0.9")
+    assert picture() != linear
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 100)
+    assert "smoothed" in tip.inner_text()
+    page.locator("input[name=smooth]").fill("0")
+    page.select_option("select[name=x]", "time")
+    page.mouse.move(box["x"] + box["width"] * 0.76, box["y"] + 101)
+    assert "@" in tip.inner_text(), "over time the step is told beside the value"
+    page.fill("input[name=metric]", "val")
+    assert page.locator("figure:visible figcaption").all_inner_texts() == ["val/acc"]
+
+
+def test_what_is_no_number_is_marked(page: Any, one: Path) -> None:
+    opened(page, one)
+    values = page.evaluate(
+        """() => JSON.parse(document.getElementById("data").textContent).panels.find(p => p.name === "loss").curves[0].values"""
+    )
+    assert values.count("nan") == 1 and len(values) == 400
+
+
+def test_two_runs_their_divergence_and_its_cause(page: Any, project: Path) -> None:
+    reenact("report", "slow", "fast", "-o", "two.html", cwd=project)
+    opened(page, project / "two.html")
+    text = page.inner_text("#divergence")
+    assert "recipe\ndifferent" in text and "model.txt" in text
+    assert "--lr 0.1" in text and "--lr 0.4" in text
+    assert page.locator("#divergence .causes li").count() == 1
+    assert page.locator(".legend button").all_inner_texts() == ["A slow", "B fast"]
+    params = page.inner_text("#params")
+    assert re.search(r"lr\s+0\.1\s+0\.4", params)
+    before = ink(page)
+    page.locator(".legend button").first.click()
+    page.mouse.move(5, 5)
+    assert ink(page) < before / 4, "a run that is hidden is not drawn"
+
+
+def test_names_that_are_markup_are_text(page: Any, project: Path) -> None:
+    reenact("report", "last", "-o", "odd.html", cwd=project)
+    opened(page, project / "odd.html")
+    assert page.evaluate("window.pwned") is None
+    assert HOSTILE in page.locator("figcaption").all_inner_texts()
+    assert HOSTILE in page.inner_text("#log") and HOSTILE in page.inner_text("header")
+    assert "exit code 7" in page.inner_text("header")
+
+
+def test_many_metrics_stay_under_a_megabyte(project: Path, tmp_path: Path) -> None:
+    (tmp_path / ".reenact").mkdir()
+    (tmp_path / "many.py").write_text(
+        "import random, reenact\nrandom.seed(1)\nfor step in range(3000):\n"
+        "    reenact.log({f'layer{n}/norm': random.gauss(0, 1) for n in range(150)}, step=step)\n"
+    )
+    reenact("run", "many.py", cwd=tmp_path)
+    reenact("report", "last", "-o", "many.html", cwd=tmp_path)
+    assert 300_000 < (tmp_path / "many.html").stat().st_size < 1_000_000
+
+
+def test_a_run_without_anything(page: Any, tmp_path: Path) -> None:
+    (tmp_path / ".reenact").mkdir()
+    (tmp_path / "nothing.py").write_text("pass\n")
+    reenact("run", "nothing.py", cwd=tmp_path)
+    text = reenact("report", "last", "-o", "-", cwd=tmp_path).stdout
+    (tmp_path / "n.html").write_text(text, encoding="utf-8")
+    opened(page, tmp_path / "n.html")
+    assert (
+        page.locator("h2:has-text('Curves')").count() == 0 and page.locator("h2:has-text('Environment')").count() == 1
+    )
+
+
+def test_bad_input(project: Path) -> None:
+    told = reenact("report", "nosuch", cwd=project, code=2).stderr
+    assert "there is no run 'nosuch'" in told
+    told = reenact("report", "slow", "--metric", "lossy", cwd=project, code=2).stderr
+    assert "did you mean loss" in told
+    told = reenact("report", "slow", "-o", "no/such/folder.html", cwd=project, code=2).stderr
+    assert "No such file or directory" in told and "-o FILE" in told
