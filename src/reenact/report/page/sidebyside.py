@@ -37,7 +37,7 @@ def overview(rows: Sequence[Row], marks: Sequence[str], link: str = "") -> Html:
                 duration(row.duration) if row.duration is not None else "",
             )
         )
-    return section("Runs", table(lines), slug="runs")
+    return section("Runs", table(lines), remark=str(len(rows)), slug="runs", folded=len(rows) > 12)
 
 
 def params(rows: Sequence[Row], marks: Sequence[str]) -> Html:
