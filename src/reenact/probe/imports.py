@@ -38,6 +38,7 @@ HOOKS = {
     "torch.utils.tensorboard.writer": "tensorboard_writer",
     "tensorboardX.writer": "tensorboard_writer",
     "mlflow.tracking._tracking_service.client": "mlflow_client",
+    "mlflow.tracking.client": "mlflow_artifacts",
     "wandb.sdk.wandb_run": "wandb_run",
     "lightning.pytorch.trainer.connectors.logger_connector.logger_connector": "lightning_logger",
     "pytorch_lightning.trainer.connectors.logger_connector.logger_connector": "lightning_logger",

@@ -200,10 +200,14 @@ def _noted(fields: dict[str, Any], left: str) -> dict[str, Any]:
 
 def _figure(value: Any) -> tuple[bytes, str]:
     """A figure by its own method: of matplotlib as PNG, of plotly as a page."""
+    from . import pictures
+
     if hasattr(value, "to_html"):
         # With an id of ours: plotly would draw one at random.
         page = value.to_html(include_plotlyjs="cdn", full_html=True, div_id="figure")
         return page.encode("utf-8", "replace"), ".html"
+    if isinstance(value, bytes):  # drawn by somebody else already
+        return pictures.encoded(value)
     if not hasattr(value, "savefig"):
         value = value.get_figure() if hasattr(value, "get_figure") else value
     if not hasattr(value, "savefig"):
