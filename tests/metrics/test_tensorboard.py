@@ -104,3 +104,43 @@ def test_errors(project: Path) -> None:
         port = taken.getsockname()[1]
         done = reenact("tensorboard", "--port", str(port), cwd=project)
     assert done.returncode == 2 and f"--port {port + 1}" in done.stderr
+
+
+def test_images_histograms_texts_and_params_as_its_own_reader_has_them(project: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (project / "train.py").write_text(
+        "import numpy as np, reenact\nlr = 0.25\n"
+        "picture = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)\n"
+        "for step in range(3):\n"
+        "    reenact.log({'sample/ü': reenact.image(picture + np.uint8(step), caption='a cat')}, step=step * 10)\n"
+        "reenact.log(weights=reenact.histogram([0.0, 1.0, 1.0, 4.0], bins=4), step=7)\n"
+        "reenact.log(odd=reenact.histogram(([2, 3], [0.5, 1.5, 9.5])), note=reenact.text('*words*'), page=reenact.html('<b>'))\n"
+        "reenact.log(errors=reenact.table([{'a|b': 'x|y', 'n': 1}]), tone=reenact.audio([0.0, 0.5], rate=8000), loss=0.5)\n"
+    )
+    run = record("train.py", cwd=project)
+    for _ in range(2):  # the second time nothing is written twice
+        assert reenact("tensorboard", run, "--write", "tb", cwd=project, timeout=120).returncode == 0
+    found = EventAccumulator(str(project / "tb" / run), size_guidance=dict.fromkeys(("images", "histograms"), 0))
+    found.Reload()
+    files = sorted((project / ".reenact" / "runs" / run / "media" / "rank0").glob("sample*.png"), key=_step_of)
+    assert [one.step for one in found.Images("sample/ü")] == [0, 10, 20]
+    assert [one.encoded_image_string for one in found.Images("sample/ü")] == [path.read_bytes() for path in files]
+    assert (found.Images("sample/ü")[0].width, found.Images("sample/ü")[0].height) == (5, 6)
+    (weights,) = found.Histograms("weights")
+    value = weights.histogram_value
+    assert (weights.step, value.min, value.max, value.num) == (7, 0.0, 4.0, 4)
+    assert (list(value.bucket_limit), list(value.bucket)) == ([1.0, 2.0, 3.0, 4.0], [1, 2, 0, 1])
+    odd = found.Histograms("odd")[0].histogram_value
+    assert (odd.min, list(odd.bucket_limit), list(odd.bucket)) == (0.5, [1.5, 9.5], [2, 3])
+    texts = {tag: found.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in ("note", "errors")}
+    assert texts == {"note": "*words*", "errors": "| a\\|b | n |\n| --- | --- |\n| x\\|y | 1 |"}
+    assert found.SummaryMetadata("note").plugin_data.plugin_name == "text"
+    assert found.Audio("tone")[0].sample_rate == 8000 and found.Audio("tone")[0].encoded_audio_string[:4] == b"RIFF"
+    assert [(one.step, one.value) for one in found.Scalars("loss")] == [(0, 0.5)]
+    assert "page" not in {tag for tags in found.Tags().values() if isinstance(tags, list) for tag in tags}
+    assert "_hparams_/session_start_info" in found.PluginTagToContent("hparams")
+
+
+def _step_of(path: Path) -> int:
+    return int(path.stem.rsplit("-", 1)[1])

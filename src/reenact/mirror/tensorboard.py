@@ -1,4 +1,4 @@
-"""Runs as TensorBoard's event files: scalars, and the params as hparams. Written by TensorBoard's own writer."""
+"""Runs as TensorBoard's event files: scalars, images, histograms, texts, sounds, and the params as hparams, by its own writer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from typing import Any
 
 from ..errors import EXIT_MISSING, ReenactError
 from ..record import layout
+from ..record.media import MediaFollower
 from ..record.schema import load_manifest, load_start
 from ..record.series import Follower
+from .tensorboard_media import shown
 
 _STATE = "reenact.json"
-"""Beside the event files of a run: how many points of each metric are in them."""
+"""Beside the event files of a run: how many points of each metric are in them, and how many of each name of media."""
 
 
 def need_tensorboard() -> None:
@@ -74,8 +76,10 @@ class _Run:
         self._folder = folder
         self._follower = Follower(run_dir, None, cache)
         self._writer: Any = None
-        self._done: dict[str, int] = _state(folder)
-        self._hparams = False
+        self._media = MediaFollower(run_dir)
+        self._seen: dict[str, int] = {}
+        self._state = _state(folder)
+        self._done = self._state["points"]
         self._over = False
         self._began = _seconds(load_start(run_dir / layout.START).started)
 
@@ -94,11 +98,12 @@ class _Run:
                 self._scalar(name, series.steps[at], series.values[at], self._began + (0.0 if time != time else time))
             count += len(series) - start
             self._done[name] = len(series)
-        if sealed and not self._hparams:
+        count += self._rich(sealed)
+        if sealed:
             self._params()
         if self._writer is not None and (count or sealed):
             self._writer.flush()
-            (self._folder / _STATE).write_text(json.dumps(self._done))
+            (self._folder / _STATE).write_text(json.dumps(self._state))
         if sealed:
             self.close()
             self._over = True
@@ -124,27 +129,52 @@ class _Run:
         summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
         self._open().add_event(Event(wall_time=wall_time, step=step, summary=summary))
 
+    def _rich(self, sealed: bool) -> int:
+        """What is new of the media; how many that were."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        found = self._media.poll() + (self._media.finish() if sealed else [])
+        before, seen, count = self._state["media"], self._seen, 0
+        for one in found:
+            seen[one.name] = seen.get(one.name, 0) + 1
+            if seen[one.name] <= before.get(one.name, 0):
+                continue  # it is in the files of an earlier time
+            before[one.name] = seen[one.name]
+            try:
+                value = shown(one)
+            except (OSError, ValueError, TypeError):  # a file that went, numbers that are none
+                continue
+            if value is not None:
+                time = self._began + (one.time or 0.0)
+                self._open().add_event(Event(wall_time=time, step=one.step, summary=Summary(value=[value])))
+                count += 1
+        return count
+
     def _params(self) -> None:
         """The params, for TensorBoard's table of hparams; only once the run is sealed are all of them known."""
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
-        self._hparams = True
         params = load_manifest(self._run_dir / layout.MANIFEST).params
-        shown = {name: _plain(value) for name, value in params.items()}
-        if shown and "" not in self._done:
-            self._open().add_event(Event(wall_time=self._began, summary=hparams_pb(shown, trial_id=self._run_dir.name)))
-            self._done[""] = 1
+        values = {name: _plain(value) for name, value in params.items()}
+        if values and not self._state["params"]:
+            pb = hparams_pb(values, trial_id=self._run_dir.name)
+            self._open().add_event(Event(wall_time=self._began, summary=pb))
+            self._state["params"] = {"": 1}
 
 
-def _state(folder: Path) -> dict[str, int]:
+def _state(folder: Path) -> dict[str, dict[str, int]]:
     """What is in the event files of an earlier time; a folder that does not say so is begun anew."""
     try:
         found = json.loads((folder / _STATE).read_text())
-        return {str(name): int(count) for name, count in found.items()}
-    except (OSError, ValueError, AttributeError):
+        return {
+            kind: {str(name): int(count) for name, count in found[kind].items()}
+            for kind in ("points", "media", "params")
+        }
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         shutil.rmtree(folder, ignore_errors=True)
-        return {}
+        return {"points": {}, "media": {}, "params": {}}
 
 
 def _plain(value: Any) -> bool | float | str:

@@ -59,6 +59,7 @@ class Points:
         self._failed = False
         self._making = False
         self._waiting: list[Any] = []
+        self._media: Any = None
 
     def add(self, values: Any, step: Any) -> None:
         """Adds the numbers of a mapping, all at one step; None: of each name the next."""
@@ -66,7 +67,7 @@ class Points:
         for name, value in values.items():
             try:
                 if type(value) is not float:
-                    value = self._float(name, value)
+                    value = self._float(name, value, step)
                 number = self._numbers.get(name) or self._number(name)
                 at_step = step if type(step) is int else self._step(name, step)
                 slot = next(self._slots)
@@ -89,12 +90,39 @@ class Points:
             steps = self._steps.setdefault(name, count())
         return next(steps)
 
-    def _float(self, name: Any, value: Any) -> float:
+    def _float(self, name: Any, value: Any, step: Any) -> float:
         try:
             return float(value)
         except (TypeError, ValueError, RuntimeError):
-            self._journal.gap("metric-not-a-number", f"{str(name)[:200]}: {_shown(value)}")
+            if not self._is_media(name, value, step):
+                self._journal.gap("metric-not-a-number", f"{str(name)[:200]}: {_shown(value)}")
             raise _NotKept from None
+
+    def _is_media(self, name: Any, value: Any, step: Any) -> bool:
+        """Keeps an image, a figure, a table …; False for what is none of these."""
+        from .media import kind_of
+
+        kind = getattr(value, "_reenact_kind", None)
+        if isinstance(kind, str):
+            self.show(name, kind, step, value.data, value.caption, value.options)
+            return True
+        kind = kind_of(value)
+        if kind is None:
+            return False
+        self.show(name, kind, step, value)
+        return True
+
+    def show(
+        self, name: Any, kind: str, step: Any, value: Any, caption: Any = None, options: dict[str, Any] | None = None
+    ) -> None:
+        """Keeps what is no number (see :meth:`.media.Media.add`)."""
+        if self._media is None:
+            from .media import Media
+
+            with self._lock:
+                if self._media is None:
+                    self._media = Media(self._probe, self.process, self._start)
+        self._media.add(name, kind, step if type(step) is int else self._step(name, step), value, caption, options)
 
     def _number(self, name: Any) -> int:
         """The number of a name that is new."""
@@ -156,6 +184,8 @@ class Points:
     def close(self) -> None:
         """Cut off what was not used, and close."""
         with self._lock:
+            if self._media is not None:
+                self._media.close()
             if self._fd < 0:
                 return
             windows = max(self._maps, default=-1) + 1
@@ -202,6 +232,14 @@ class Metrics:
             self._switch()
         self._points.add(more, step)
 
+    def show(
+        self, name: Any, kind: str, step: Any, value: Any, caption: Any = None, options: dict[str, Any] | None = None
+    ) -> None:
+        """What is no number, from the hooks of libraries that log."""
+        if self._probe.process is not self._process:
+            self._switch()
+        self._points.show(name, kind, step, value, caption, options)
+
     def _switch(self) -> None:
         """A job of a sweep has begun or ended: it has metrics of its own."""
         if self._points is not self._own:
@@ -219,4 +257,7 @@ class Metrics:
 
 
 def _shown(value: Any) -> str:
+    if getattr(value, "shape", ()) != ():
+        shape = " x ".join(map(str, value.shape))
+        return f"{type(value).__name__} of {shape}: say what it is with reenact.image, histogram or table"
     return f"{type(value).__name__} {str(value)[:100]!r}"

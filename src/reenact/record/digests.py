@@ -66,6 +66,7 @@ def referenced(manifest: Manifest) -> set[str]:
     found: set[str | None] = {file.digest for file in manifest.code.files}
     found.update(file.digest for file in manifest.inputs)
     found.update(file.digest for file in manifest.outputs)
+    found.update(file.digest for file in manifest.media_files)
     found.add(manifest.environment.lock)
     found.add(((manifest.container or {}).get("build") or {}).get("lock"))
     found.add(manifest.code.git.patch if manifest.code.git else None)

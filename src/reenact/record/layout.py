@@ -18,6 +18,7 @@ FREEZE = "freeze.txt"
 JOURNAL = "journal"
 TRACE = "trace"
 METRICS = "metrics"
+MEDIA = "media"
 VERDICTS = "verdicts"
 PRE = "pre"
 CONFIG = "config"
@@ -44,4 +45,4 @@ FILES = (
     CONSTANTS,
     CONTAINER,
 )
-FOLDERS = (JOURNAL, TRACE, METRICS, VERDICTS, PRE, CONFIG, EDITED)
+FOLDERS = (JOURNAL, TRACE, METRICS, MEDIA, VERDICTS, PRE, CONFIG, EDITED)

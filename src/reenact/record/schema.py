@@ -229,6 +229,23 @@ class Metric(Struct, frozen=True):
     first: float
 
 
+class MediaSummary(Struct, frozen=True):
+    """What was logged under one name besides numbers."""
+
+    kind: str
+    count: int
+    bytes: int
+    step: int
+
+
+class MediaFile(Struct, frozen=True):
+    """A file of the run folder's ``media``."""
+
+    path: str
+    digest: str
+    size: int
+
+
 class RecordedProcess(Struct, frozen=True):
     process: str
     pid: int | None
@@ -345,6 +362,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     container: dict[str, Any] | None = None
     traces: list[Trace]
     metrics: dict[str, Metric]
+    media: dict[str, MediaSummary] = {}
+    media_files: list[MediaFile] = []
     resources: Resources
     processes: list[RecordedProcess]
     hazards: list[Hazard]

@@ -21,6 +21,7 @@ from .hydra import configs, notices
 from .ids import iso_time
 from .journal import job_of, process_order, read_journals
 from .leftovers import remove_all, sealed_leftovers
+from .media import store_media, summaries
 from .params import gather
 from .params.base import Context
 from .points import logged
@@ -99,7 +100,8 @@ def seal(
         collector = collector or Collector(folder, root, blobs, hasher, _view_of_nobody(folder))
         journals, gaps = read_journals(folder)
         start = hide_typed_secrets(folder, load_start(folder / layout.START), journals)
-        manifest = _build(folder, start, journals, collector.finish(before_scan), environment, git, problems, gaps)
+        files = collector.finish(before_scan)
+        manifest = _build(folder, start, journals, files, blobs, environment, git, problems, gaps)
         if manifest.trials and start.replay_of is None:
             write_trials(folder, start, manifest, journals)
         write_atomic(folder / layout.MANIFEST, encode_manifest(manifest))
@@ -112,6 +114,7 @@ def _build(
     start: Start,
     journals: Journals,
     files: Collected,
+    blobs: Blobs,
     environment: dict[str, Any] | None,
     git: dict[str, Any] | None,
     problems: Iterable[str],
@@ -128,6 +131,7 @@ def _build(
     missed = write_printed(folder / layout.LOG, folder / layout.METRICS / "log.jsonl", start.options.get(FROM_LOG, ()))
     gaps.extend([Gap("log-not-searched", missed)] if missed else [])
     traces, metrics = _traces(folder, journals, gaps)
+    media_files = store_media(folder, blobs, gaps)
     gaps.extend(_gaps(start, end, journals, main))
     gaps.extend(files.gaps)
     env = _environment(folder, environment, start, journals, main, gaps)
@@ -171,6 +175,8 @@ def _build(
         container=start.container,
         traces=traces,
         metrics=metrics,
+        media=summaries(folder, lambda process: job_of(process) is None),
+        media_files=media_files,
         resources=_resources(start, end, ended, journals),
         processes=[_process(name, starts[name], events) for name, events in journals.items()],
         hazards=_hazards(journals) + notices(context, end.exit_code if end else None),

@@ -23,6 +23,7 @@ from .entropy import summarise_entropy
 from .hydra import UNUSED, composed, configs, notices
 from .ids import iso_time
 from .journal import job_of, read_journals
+from .media import process_of, summaries
 from .params import gather
 from .params.base import Context
 from .points import logged
@@ -191,6 +192,8 @@ def trial_manifest(
         entropy=summarise_entropy(folder, start, own),
         traces=traces,
         metrics=metrics,
+        media=summaries(folder, lambda process: process in jobs),
+        media_files=[file for file in sweep.media_files if process_of(file) in jobs],
         resources=Resources(wall=wall),
         processes=[process for process in sweep.processes if process.process in jobs],
         hazards=[
@@ -329,13 +332,15 @@ def _fill(folder: Path, sweep: Path, start: Start, journals: Journals, trial: Tr
                 _link(sweep / layout.TRACE / (process + suffix), folder / layout.TRACE / (process + suffix))
             for suffix in (".jsonl", ".points", ".names"):
                 _link(sweep / layout.METRICS / (process + suffix), folder / layout.METRICS / (process + suffix))
+            for source in [sweep / layout.MEDIA / f"{process}.jsonl", *(sweep / layout.MEDIA / process).glob("*")]:
+                _link(source, folder / source.relative_to(sweep))
 
 
 def _link(source: Path, target: Path) -> None:
     """One file under two names, or a copy where the file system has no links."""
     if not source.exists():
         return
-    target.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
     except OSError:

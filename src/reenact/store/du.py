@@ -14,8 +14,8 @@ from ..record.schema import load_manifest
 from . import oci
 from .project import Store
 
-KINDS = ("manifest", "journal", "trace", "log", "metrics", "lock")
-_FOLDERS = {layout.JOURNAL: "journal", layout.TRACE: "trace", layout.METRICS: "metrics"}
+KINDS = ("manifest", "journal", "trace", "log", "metrics", "media", "lock")
+_FOLDERS = {layout.JOURNAL: "journal", layout.TRACE: "trace", layout.METRICS: "metrics", layout.MEDIA: "media"}
 _FILES = {layout.LOG: "log", layout.PYLOCK: "lock", layout.FREEZE: "lock"}
 
 
@@ -24,7 +24,7 @@ class DuReport:
     """Bytes by kind.
 
     Attributes:
-        kinds: ``manifest`` (with all other text), ``journal``, ``trace``, ``log``, ``metrics``, ``lock``.
+        kinds: ``manifest`` (with all other text), ``journal``, ``trace``, ``log``, ``metrics``, ``media``, ``lock``.
         record: their sum: what a commit of the record would add.
         blobs_unique: blobs that no other run needs; of all runs, that only one needs.
         blobs_shared: blobs that several need.

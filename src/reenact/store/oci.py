@@ -118,6 +118,8 @@ def titled_blobs(manifest: Manifest) -> dict[str, str]:
         for file in files:
             if file.digest:
                 titles.setdefault(file.digest, f"{kind}/{file.path.lstrip('/')}")
+    for stored in manifest.media_files:
+        titles.setdefault(stored.digest, stored.path)
     if manifest.code.git and manifest.code.git.patch:
         titles.setdefault(manifest.code.git.patch, layout.PATCH)
     if manifest.environment.lock:

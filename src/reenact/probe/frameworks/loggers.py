@@ -8,6 +8,7 @@ from typing import Any
 from ..entropy import dress
 from ..journal import complain
 from ..state import Probe
+from . import rich
 
 _busy: set[int] = set()
 """Threads in which a logging call is going on: what it hands on to other loggers is the same numbers again."""
@@ -32,6 +33,7 @@ def tap(probe: Probe, owner: Any, name: str, look: Any) -> None:
             found = look(*args, **kwargs)
             if found is not None:
                 probe.metrics.log(_numbers(found[0]), found[1])
+                rich.keep(probe, found[0], found[1])
         except Exception as problem:
             complain(name, problem)
         _busy.add(here)
@@ -45,8 +47,31 @@ def tap(probe: Probe, owner: Any, name: str, look: Any) -> None:
     setattr(owner, name, method)
 
 
+def watch(probe: Probe, owner: Any, name: str, look: Any) -> None:
+    """Wraps a method that logs what is no number.
+
+    Args:
+        owner: the class.
+        look: called with the method's arguments before it, also where one logger calls another.
+    """
+    original = getattr(owner, name, None)
+    if original is None or getattr(original, "_reenact", False):
+        return
+
+    def method(*args: Any, **kwargs: Any) -> Any:
+        try:
+            look(*args, **kwargs)
+        except Exception as problem:
+            complain(name, problem)
+        return original(*args, **kwargs)
+
+    dress(method, original)
+    method._reenact = True  # type: ignore[attr-defined]
+    setattr(owner, name, method)
+
+
 def _numbers(values: Any, prefix: str = "") -> dict[str, float]:
-    """What of the values is a number; the rest (images, tables, text) is for others to keep."""
+    """What of the values is a number; the rest is for `rich`."""
     found: dict[str, float] = {}
     for name, value in values.items():
         if isinstance(value, dict):

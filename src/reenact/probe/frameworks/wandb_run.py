@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..media import kind_of
 from ..state import Probe
 from .loggers import tap
 
 
 def hook(probe: Probe, module: Any) -> None:
-    """Keeps the numbers that are logged; steps are counted as wandb does where none is given."""
+    """Keeps the numbers, images, tables and the like that are logged; steps are counted as wandb does where none is given."""
 
     def logged(run: Any, data: Any, step: Any = None, *args: Any, **kwargs: Any) -> Any:
-        return data, int(run.step) if step is None else step
+        at = int(run.step) if step is None else step
+        for name, value in data.items():
+            # Of an array wandb makes a histogram.
+            if len(getattr(value, "shape", ())) and hasattr(value, "dtype") and kind_of(value) is None:
+                probe.metrics.show(str(name), "histogram", at, value)
+        return data, at
 
     tap(probe, module.Run, "log", logged)
