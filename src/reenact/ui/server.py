@@ -25,10 +25,13 @@ LARGEST = 1_000_000
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
-    "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_ALONE = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""For what runs wrote: it may be shown, but runs no script of this origin."""
+_ALONE = (
+    "sandbox allow-scripts; default-src 'none'; img-src data: blob:; media-src data:; font-src data:; "
+    "script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'"
+)
+"""For what runs wrote: its scripts run with no origin, and reach neither this server nor any other."""
 
 
 @dataclass(frozen=True)

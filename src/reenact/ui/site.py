@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from ..errors import ReenactError
 from ..record import layout
 from ..record.ids import RUN_ID
 from ..record.labels import Labels, read_labels, write_labels
+from ..record.media import Media, read_media
 from ..record.status import run_status
 from ..report.compare import run_marks
 from ..report.page import document, sidebyside
 from ..report.page.markup import el, join, section
+from ..report.page.media import Source, media
 from ..report.page.report import divergence, report, run_sections, summaries
 from ..store.index import RunRow
 from ..store.project import Store
@@ -27,6 +31,10 @@ _ASSETS = {
     "/assets/style.css": ("text/css; charset=utf-8", lambda: document.asset("style.css")),
     "/assets/ui.js": ("text/javascript; charset=utf-8", lambda: asset("ui.js")),
     "/assets/ui.css": ("text/css; charset=utf-8", lambda: asset("ui.css")),
+}
+_MEDIA = {
+    **{".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"},
+    **{".svg": "image/svg+xml", ".html": "text/html; charset=utf-8", ".wav": "audio/wav"},
 }
 _HTML = "text/html; charset=utf-8"
 _POINTS, _MOST_POINTS = 600, 4000
@@ -115,8 +123,10 @@ class Page:
             low, high = _number(query, "from", 0), _number(query, "to", 0)
             return answer({"curves": self.curves.stretch(runs, query.get("metric", ""), low, high, points)})
         panels = self.curves.panels(runs, _words(query.get("metrics")), points)
-        statuses = [run_status(self.store.run_dir(run)).status for run in runs]
-        return answer({"panels": panels, "running": "running" in statuses, "statuses": statuses})
+        folders = [self.store.run_dir(run) for run in runs]
+        running = any(run_status(folder).status == "running" for folder in folders)
+        logged = sum(_size(path) for folder in folders for path in (folder / layout.MEDIA).glob("*.jsonl"))
+        return answer({"panels": panels, "running": running, "media": logged})
 
     def _get_run(self, query: Mapping[str, str]) -> Answer:
         run = self._known(query.get("run", ""))
@@ -129,13 +139,35 @@ class Page:
         labels = read_labels(folder)
         return answer(
             {
-                "html": join(run_sections(self.store, run, curves, metrics)),
+                "html": join(run_sections(self.store, run, curves, metrics, self._source(run))),
                 "running": not sealed and run_status(folder).status == "running",
                 "label": labels.name or run,
                 "labels": {"name": labels.name, "tags": labels.tags, "note": labels.note},
                 "log": _size(folder / layout.LOG),
             }
         )
+
+    def _get_logged(self, query: Mapping[str, str]) -> Answer:
+        run = self._known(query.get("run", ""))
+        return answer({"html": media(read_media(self.store.run_dir(run)), self._source(run))})
+
+    def _get_media(self, query: Mapping[str, str]) -> Answer:
+        folder = self.store.run_dir(self._known(query.get("run", ""))) / layout.MEDIA
+        path = Path(os.path.normpath(folder / query.get("file", "")))
+        kind = _MEDIA.get(path.suffix.lower())
+        if kind is None or not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+            raise ReenactError("unknown-file", "the run has no such file")
+        return Answer(path.read_bytes(), kind, foreign=True)
+
+    def _source(self, run: str) -> Source:
+        folder = self.store.run_dir(run) / layout.MEDIA
+
+        def address(one: Media) -> str | None:
+            if one.path is None:
+                return None
+            return "/api/media?" + urlencode({"run": run, "file": os.path.relpath(one.path, folder)})
+
+        return address
 
     def _get_compare(self, query: Mapping[str, str]) -> Answer:
         rows = self.runs.rows(self._named(query))

@@ -35,7 +35,9 @@ def document(title: str, body: Html, data: Mapping[str, Any]) -> str:
     told = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     script = f"{asset('chart.js')}\n{asset('report.js')}"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    policy = (
+        f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    )
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(plain(title))}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n'

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import mimetypes
 import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
@@ -17,6 +15,7 @@ from ...errors import ReenactError
 from ...record import layout
 from ...record.known import known
 from ...record.labels import read_labels
+from ...record.media import read_media
 from ...record.series import Series, read
 from ...record.traces import Summary
 from ...record.verdicts import read_verdicts
@@ -28,6 +27,7 @@ from . import proof, sections, sidebyside
 from .curvedata import FEWEST, MOST, curve
 from .document import document
 from .markup import Html, el, join, section
+from .media import Source, data_address, embedded, media
 
 POINTS = 30_000
 """Points of all curves of a page together: about 450 KB."""
@@ -76,20 +76,24 @@ def report(store: Store, rows: Sequence[RunRow], metrics: Sequence[str] = ()) ->
 
 
 def run_sections(
-    store: Store, run: str, curves: Html, metrics: dict[str, Any] | None = None, *, log: bool = True
+    store: Store, run: str, curves: Html, metrics: dict[str, Any] | None = None, source: Source | None = None
 ) -> list[Html]:
     """The sections of one run.
 
     Args:
         curves: the section of its curves.
         metrics: summaries of its metrics where its manifest does not tell yet.
-        log: also the end of its log.
+        source: addresses of the files of what it logged; what fits is put into the page when None.
     """
     folder = store.run_dir(run)
+    logged, room = read_media(folder), IMAGES
+    if source is None:
+        inside, room = embedded(logged, room)
+        source = lambda one: None if one.path is None else inside.get(one.path)  # noqa: E731
     data, detail = known(folder)
     data = {**data, **msgspec.to_builtins(read_labels(folder))}
     verdicts = [msgspec.to_builtins(verdict) for verdict in read_verdicts(folder)]
-    text, total = log_tail(folder, TEXT) if log else ("", 0)
+    text, total = log_tail(folder, TEXT)
     outputs = data.get("outputs") or []
     patch = folder / layout.PATCH
     return [
@@ -97,11 +101,12 @@ def run_sections(
         proof.verdicts(verdicts),
         sections.completeness(data),
         curves,
+        media(logged, source),
         sections.metrics(data.get("metrics") or metrics or {}),
         sections.params(data),
         sections.configs(data),
         sections.trials(data),
-        _images(store, outputs),
+        _images(store, outputs, room),
         sections.files("Outputs", outputs),
         sections.log(text, total),
         sections.files("Inputs", data.get("inputs") or []),
@@ -198,9 +203,9 @@ def _head_of(path: Path, most: int) -> str:
         return ""
 
 
-def _images(store: Store, outputs: Sequence[dict[str, Any]]) -> Html:
+def _images(store: Store, outputs: Sequence[dict[str, Any]], room: int) -> Html:
     """Outputs that are images, as long as there is room."""
-    shown, left, room = [], 0, IMAGES
+    shown, left = [], 0
     for one in outputs:
         if not str(one["path"]).lower().endswith(_IMAGES):
             continue
@@ -208,12 +213,11 @@ def _images(store: Store, outputs: Sequence[dict[str, Any]]) -> Html:
             left += 1
             continue
         room -= one["size"]
-        kind = mimetypes.guess_type(one["path"])[0]
-        data = base64.b64encode(store.blobs.path(one["digest"]).read_bytes()).decode()
+        address = data_address(one["path"], store.blobs.path(one["digest"]).read_bytes())
         shown.append(
             el(
                 "figure",
-                el("img", src=f"data:{kind};base64,{data}", alt=one["path"], loading="lazy"),
+                el("img", src=address, alt=one["path"], loading="lazy"),
                 el("figcaption", one["path"]),
             )
         )

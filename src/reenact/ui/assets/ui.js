@@ -226,6 +226,7 @@ const view = {
     const round = ++this.round;
     this.runs = runs;
     this.charts = null;
+    this.logged = undefined;
     $("view").replaceChildren(make("p", {className: "dim", textContent: "…"}));
     try {
       const one = runs.length === 1;
@@ -249,6 +250,14 @@ const view = {
     const found = await ask("curves", {runs: this.runs.join("\n"), points});
     if (round !== this.round) return;
     this.charts.show(found.panels);
+    if (this.runs.length === 1 && this.logged !== undefined && this.logged !== found.media) {
+      const now = make("div");
+      now.innerHTML = (await ask("logged", {run: this.runs[0]})).html;  // escaped where it was made
+      if (round !== this.round) return;
+      const before = $("media");
+      if (before) before.replaceWith(...now.childNodes); else $("curves").closest("section").after(...now.childNodes);
+    }
+    this.logged = found.media;
     const none = $("view").querySelector(".nocurves");
     if (!found.panels.length && !none) $("curves").append(make("p", {className: "dim nocurves", textContent: "no metric has more than one point"}));
     else if (found.panels.length) none?.remove();
