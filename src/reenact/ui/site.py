@@ -15,10 +15,11 @@ from ..record.labels import Labels, read_labels, write_labels
 from ..record.media import Media, read_media
 from ..record.status import run_status
 from ..report.compare import run_marks
-from ..report.page import document, sidebyside
+from ..report.page import document
 from ..report.page.markup import el, join, section
 from ..report.page.media import Source, media
 from ..report.page.report import divergence, report, run_sections, summaries
+from ..report.page.sidebyside import side_by_side
 from ..store.index import RunRow
 from ..store.project import Store
 from .assets import asset
@@ -173,15 +174,14 @@ class Page:
         rows = self.runs.rows(self._named(query))
         marks = run_marks(len(rows))
         self._fill(rows)
-        parts = [
-            sidebyside.overview(rows, marks, link="#/run/"),
-            el("div", id="divergence") if len(rows) == 2 else None,
-            section(
-                "Curves", el("div", id="curves"), remark="drag to zoom, double-click to go back", slug="curves-section"
-            ),
-            sidebyside.metrics(rows, marks),
-            sidebyside.params(rows, marks),
-        ]
+        curves = section(
+            "Curves",
+            el("div", id="curves"),
+            remark="drag to zoom, double-click to go back",
+            slug="curves-section",
+        )
+        why = el("div", id="divergence") if len(rows) == 2 else None
+        parts = side_by_side(rows, marks, curves, "#/run/", why)
         names = [f"{mark} {row.name or row.id}" for mark, row in zip(marks, rows)]
         return answer({"html": join(parts), "names": names})
 

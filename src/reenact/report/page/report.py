@@ -23,11 +23,12 @@ from ...replay.diff import diff as diff_of
 from ...store.index import RunRow
 from ...store.project import Store
 from ..compare import ASIDE, run_marks
-from . import proof, sections, sidebyside
+from . import proof, sections
 from .curvedata import FEWEST, MOST, curve
 from .document import document
 from .markup import Html, el, join, section
 from .media import Source, data_address, embedded, media
+from .sidebyside import side_by_side
 
 POINTS = 30_000
 """Points of all curves of a page together: about 450 KB."""
@@ -158,14 +159,12 @@ def _one(store: Store, row: RunRow, curves: Html, series: dict[str, Series]) -> 
 
 def _several(store: Store, rows: Sequence[RunRow], marks: Sequence[str], curves: Html) -> list[Html]:
     title = el("header", el("h1", " / ".join(row.name or row.id for row in rows[:4]) + (" …" if len(rows) > 4 else "")))
-    found = [title, sidebyside.overview(rows, marks)]
+    why = None
     if len(rows) == 2:
-        found.append(
-            divergence(
-                store, rows[0].id, rows[1].id, (f"A {rows[0].name or rows[0].id}", f"B {rows[1].name or rows[1].id}")
-            )
+        why = divergence(
+            store, rows[0].id, rows[1].id, (f"A {rows[0].name or rows[0].id}", f"B {rows[1].name or rows[1].id}")
         )
-    return [*found, curves, sidebyside.metrics(rows, marks), sidebyside.params(rows, marks)]
+    return [title, *side_by_side(rows, marks, curves, between=why)]
 
 
 def divergence(store: Store, a: str, b: str, names: tuple[str, str]) -> Html:
