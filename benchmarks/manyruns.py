@@ -16,7 +16,6 @@ import multiprocessing
 import os
 import random
 import socket
-import struct
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -30,12 +29,10 @@ from reenact.record.ids import iso_time
 from reenact.record.labels import Labels, write_labels
 from reenact.record.schema import (
     End,
-    Log,
     ProcessInfo,
     Start,
     TrialOf,
     encode_manifest,
-    load_manifest,
     write_struct,
 )
 from reenact.record.seal import seal
@@ -241,9 +238,7 @@ def make(folder: str | os.PathLike[str], runs: int, processes: int | None = None
     root.mkdir(parents=True, exist_ok=True)
     store = Store(root)
     store.create()
-    pieces = [
-        (str(root), range(start, min(start + 100, first + runs))) for start in range(first, first + runs, 100)
-    ]
+    pieces = [(str(root), range(start, min(start + 100, first + runs))) for start in range(first, first + runs, 100)]
     with multiprocessing.get_context("spawn").Pool(processes or os.cpu_count()) as pool:
         pool.starmap(_part, pieces, chunksize=1)
     return store
