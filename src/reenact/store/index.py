@@ -143,13 +143,13 @@ class Index:
         sql = "select case when count(*) < ? then 0 else min(seq) end from gone"
         return int(self._db.execute(sql, [GONE]).fetchone()[0])
 
-    def names(self) -> list[str]:
-        """Names of the params and metrics that any run has, replays too."""
+    def names(self, limit: int | None = None) -> list[str]:
+        """Names of the params and metrics that any run has, replays too; at most so many."""
         sql = (
             "select name from names n where exists (select 1 from metrics where key = n.key)"
-            " or exists (select 1 from params where key = n.key) order by name"
+            " or exists (select 1 from params where key = n.key) order by name limit ?"
         )
-        return [row[0] for row in self._ask(sql)]
+        return [row[0] for row in self._ask(sql, [-1 if limit is None else limit])]
 
     def has_name(self, name: str) -> bool:
         """Whether any run has a param or metric of this name."""
@@ -286,9 +286,10 @@ class Index:
         """How many runs there are that are no replays and no trials."""
         return int(self._ask("select count(*) from runs where replay_of is null and sweep is null")[0][0])
 
-    def named(self, name: str) -> list[Brief]:
-        """The runs of a name that are no replays, newest first."""
-        sql = "select id, name, replay_of, sweep from runs where name = ? and replay_of is null order by started desc, id desc"
+    def named(self, name: str, replays: bool = False) -> list[Brief]:
+        """The runs of a name, newest first; without those that are replays unless these are asked for."""
+        also = "" if replays else " and replay_of is null"
+        sql = f"select id, name, replay_of, sweep from runs where name = ?{also} order by started desc, id desc"
         return [Brief(*row) for row in self._ask(sql, [name])]
 
     def beginning(self, start: str) -> list[Brief]:
@@ -314,8 +315,12 @@ class Index:
 
     def trials(self, sweep: str) -> list[RunRow]:
         """The trials of a sweep, by the number of their job; none of a run that is no sweep."""
-        found = self._each(lambda: self._nums("select num from runs where sweep = ?", [sweep]))
-        return sorted(found, key=lambda row: int(row.id.rpartition(".")[2]))
+        return self.rows(ids=self.trial_ids(sweep))
+
+    def trial_ids(self, sweep: str) -> list[str]:
+        """Ids of the trials of a sweep, by the number of their job."""
+        found = [row[0] for row in self._ask("select id from runs where sweep = ?", [sweep])]
+        return sorted(found, key=lambda run: int(run.rpartition(".")[2]))
 
     def same_recipe(self, recipe: str) -> list[RunRow]:
         """Finished runs with this recipe, newest first."""
