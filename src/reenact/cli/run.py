@@ -208,14 +208,12 @@ def _not_sealed(error: ReenactError, session: Any) -> ReenactError:
 def _tried(store: Any, request: Any) -> Any:
     """An earlier run with the same recipe; the runs of another command are not looked into."""
     from ..probe.redact import redact_argv
-    from ..replay.tried import find_tried
+    from ..replay.tried import LOOK_BACK, find_tried
     from ..store.index import Index
 
     words = redact_argv(request.argv)[0]
-    rows = [
-        row for row in Index(store).rows(sort="-started") if row.status in ("finished", "failed") and row.sweep is None
-    ]
-    same = [row.id for row in rows if list(row.command) == words] if rows else []
+    with Index(store) as index:
+        same = index.same_command(words, LOOK_BACK)
     return find_tried(store, request, same) if same else None
 
 
