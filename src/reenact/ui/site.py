@@ -40,6 +40,7 @@ _MEDIA = {
 _HTML = "text/html; charset=utf-8"
 _POINTS, _MOST_POINTS = 600, 4000
 _MOST_ROWS = 1000
+_NAMES = 2000
 _MOST_RUNS = 200
 _PIECE = 256_000
 _LONGEST = 20_000
@@ -103,15 +104,19 @@ class Page:
         return answer({"project": self.store.root.name, "writable": self._writable, "links": self._links})
 
     def _get_names(self, query: Mapping[str, str]) -> Answer:
-        return answer(self.runs.ask(lambda index: index.names()))
+        return answer(self.runs.ask(lambda index: index.names(_NAMES)))
 
     def _get_runs(self, query: Mapping[str, str]) -> Answer:
         limit = min(_number(query, "limit", 100), _MOST_ROWS)
         columns = _words(query.get("columns"))
         sort = query.get("sort") or None
+        version = self.runs.version()
         rows, total = self.runs.page(query.get("where", ""), sort, _number(query, "offset", 0), limit, "all" in query)
         self._fill(rows)
-        return answer({"total": total, **told(rows, columns)})
+        return answer({"version": version, "total": total, **told(rows, columns)})
+
+    def _get_version(self, query: Mapping[str, str]) -> Answer:
+        return answer({"version": self.runs.version()})
 
     def _get_groups(self, query: Mapping[str, str]) -> Answer:
         metrics = _words(query.get("metrics"))

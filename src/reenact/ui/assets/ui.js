@@ -85,6 +85,7 @@ const list = {
 
   settle(found) {
     $("problem").hidden = true;
+    this.version = found.version;
     this.total = found.total;
     $("total").textContent = `${found.total.toLocaleString("en")} ${found.total === 1 ? "run" : "runs"}`;
     $("space").style.height = `${found.total * ROW}px`;
@@ -200,7 +201,9 @@ const list = {
 
   // What came or changed meanwhile: the pages in sight again.
   async again() {
-    if (this.group) return this.loadGroups(this.round);
+    const {version} = await ask("version"), going = [...this.pages.values()].flat().some(run => run.status === "running");
+    if (version === this.version && !going) { this.draw(); return; }
+    if (this.group) { this.version = version; return this.loadGroups(this.round); }
     const top = $("table").scrollTop, first = Math.floor(top / ROW / PAGE), last = Math.floor((top + $("table").clientHeight) / ROW / PAGE);
     for (const page of [...this.pages.keys()]) if (page < first || page > last) this.pages.delete(page);
     if (first === 0 && !this.keys().length) {
@@ -401,6 +404,6 @@ ask("project").then(found => {
   $("project").textContent = found.project;
   $("links").replaceChildren(...Object.entries(found.links).map(([name, url]) => make("a", {href: url, textContent: name, target: "_blank", rel: "noopener"})));
 }, error => list.fail(error));
-ask("names").then(names => $("names").replaceChildren(...names.slice(0, 2000).map(name => new Option(name, name))), () => {});
+ask("names").then(names => $("names").replaceChildren(...names.map(name => new Option(name, name))), () => {});
 go();
 setTimeout(tick, PAUSE);
