@@ -185,14 +185,16 @@ class Page:
             remark="drag to zoom, double-click to go back",
             slug="curves-section",
         )
-        why = el("div", id="divergence") if len(rows) == 2 else None
-        parts = side_by_side(rows, marks, curves, "#/run/", why)
+        parts = side_by_side(rows, marks, curves, "#/run/")
+        if len(rows) == 2:
+            parts = [parts[0], el("div", id="why"), *parts[1:], el("div", id="differences")]
         names = [f"{mark} {row.name or row.id}" for mark, row in zip(marks, rows)]
         return answer({"html": join(parts), "names": names})
 
     def _get_diff(self, query: Mapping[str, str]) -> Answer:
         a, b = self._known(query.get("a", "")), self._known(query.get("b", ""))
-        return answer({"html": divergence(self.store, a, b, ("A", "B"))})
+        why, differences = divergence(self.store, a, b, ("A", "B"))
+        return answer({"why": why, "differences": differences})
 
     def _get_log(self, query: Mapping[str, str]) -> Answer:
         folder = self.store.run_dir(self._known(query.get("run", "")))

@@ -159,20 +159,20 @@ def _one(store: Store, row: RunRow, curves: Html, series: dict[str, Series]) -> 
 
 def _several(store: Store, rows: Sequence[RunRow], marks: Sequence[str], curves: Html) -> list[Html]:
     title = el("header", el("h1", " / ".join(row.name or row.id for row in rows[:4]) + (" …" if len(rows) > 4 else "")))
-    why = None
+    found = side_by_side(rows, marks, curves)
     if len(rows) == 2:
-        why = divergence(
-            store, rows[0].id, rows[1].id, (f"A {rows[0].name or rows[0].id}", f"B {rows[1].name or rows[1].id}")
-        )
-    return [title, *side_by_side(rows, marks, curves, between=why)]
+        names = (f"A {rows[0].name or rows[0].id}", f"B {rows[1].name or rows[1].id}")
+        why, differences = divergence(store, rows[0].id, rows[1].id, names)
+        found = [found[0], why, *found[1:], differences]
+    return [title, *found]
 
 
-def divergence(store: Store, a: str, b: str, names: tuple[str, str]) -> Html:
-    """Why two runs differ; or why that cannot be said."""
+def divergence(store: Store, a: str, b: str, names: tuple[str, str]) -> tuple[Html, Html]:
+    """Why two runs differ, see `proof.diff`; or why that cannot be said."""
     try:
         return proof.diff(diff_of(store, a, b), names)
     except ReenactError as error:
-        return section("Divergence", el("p", f"not known: {error.what}"), slug="divergence")
+        return section("Divergence", el("p", f"not known: {error.what}"), slug="divergence"), Html("")
 
 
 def _panels(found: Sequence[dict[str, Series]]) -> tuple[list[dict[str, Any]], int]:

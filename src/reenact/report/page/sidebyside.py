@@ -20,26 +20,17 @@ _SHOWN = 300
 _PARAMS, _METRICS = 40, 30
 
 
-def side_by_side(
-    rows: Sequence[Row], marks: Sequence[str], curves: Html, link: str = "", between: Html | None = None
-) -> list[Html]:
-    """Runs, their curves, metrics and params.
+def side_by_side(rows: Sequence[Row], marks: Sequence[str], curves: Html, link: str = "") -> list[Html]:
+    """The sections of runs, their curves, metrics and params.
 
     Args:
         marks: the letter of each.
         curves: the section of their curves.
         link: what comes before its id in the link of each; none when empty.
-        between: what comes before the curves.
     """
     if len(rows) > MANY:
-        return [_lines(rows, marks, link), *([between] if between else []), curves]
-    return [
-        _overview(rows, marks, link),
-        *([between] if between else []),
-        curves,
-        _metrics(rows, marks),
-        _params(rows, marks),
-    ]
+        return [_lines(rows, marks, link), curves]
+    return [_overview(rows, marks, link), curves, _metrics(rows, marks), _params(rows, marks)]
 
 
 def _overview(rows: Sequence[Row], marks: Sequence[str], link: str) -> Html:

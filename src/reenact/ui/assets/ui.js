@@ -4,12 +4,12 @@ const ROW = 30, PAGE = 100, PAUSE = 2000;
 const FIXED = [
   {key: "", title: "", width: "34px"},
   {key: "id", title: "run", width: "172px"},
-  {key: "name", title: "name", width: "minmax(90px, 200px)"},
+  {key: "name", title: "name", width: "150px"},
   {key: "status", title: "status", width: "118px"},
   {key: "started", title: "started", width: "96px"},
   {key: "duration", title: "took", width: "72px", number: true},
   {key: "verdict", title: "verdict", width: "118px", unsorted: true},
-  {key: "tags", title: "tags", width: "minmax(60px, 160px)", unsorted: true},
+  {key: "tags", title: "tags", width: "120px", unsorted: true},
 ];
 const MARKS = {finished: "✓", failed: "✗", interrupted: "◌", running: "●", unreadable: "?", missing: "?", identical: "✓", equivalent: "≈", diverged: "✗", "not-replayable": "?"};
 
@@ -94,7 +94,7 @@ const list = {
   fail(error) { $("problem").textContent = error.message; $("problem").hidden = false; },
 
   head() {
-    const columns = [...FIXED.map(one => one.width), ...this.shown.map(one => one.kind === "metric" ? "100px" : "minmax(80px, 150px)"), "1fr"];
+    const columns = [...FIXED.map(one => one.width), ...this.shown.map(one => one.kind === "metric" ? "100px" : "120px"), "minmax(200px, 1fr)"];
     $("table").style.setProperty("--columns", columns.join(" "));
     const by = this.sort.replace(/^-/, "");
     const cell = (key, title, numeric, fixed) => {
@@ -268,11 +268,13 @@ const view = {
   },
 
   async diff(round) {
-    const place = $("divergence");
+    const place = $("why");
     place.replaceChildren(make("p", {className: "dim", textContent: "comparing step by step …"}));
     try {
       const found = await ask("diff", {a: this.runs[0], b: this.runs[1]});
-      if (round === this.round) place.innerHTML = found.html;
+      if (round !== this.round) return;
+      place.innerHTML = found.why;  // escaped where they were made
+      $("differences").innerHTML = found.differences;
     } catch (error) { place.textContent = error.message; }
   },
 
