@@ -4,12 +4,12 @@ const ROW = 30, PAGE = 100, PAUSE = 2000;
 const FIXED = [
   {key: "", title: "", width: "34px"},
   {key: "id", title: "run", width: "172px"},
-  {key: "name", title: "name", width: "150px"},
+  {key: "name", title: "name", width: "130px"},
   {key: "status", title: "status", width: "118px"},
   {key: "started", title: "started", width: "96px"},
   {key: "duration", title: "took", width: "72px", number: true},
   {key: "verdict", title: "verdict", width: "118px", unsorted: true},
-  {key: "tags", title: "tags", width: "120px", unsorted: true},
+  {key: "tags", title: "tags", width: "100px", unsorted: true},
 ];
 const MARKS = {finished: "✓", failed: "✗", interrupted: "◌", running: "●", unreadable: "?", missing: "?", identical: "✓", equivalent: "≈", diverged: "✗", "not-replayable": "?"};
 
@@ -94,7 +94,7 @@ const list = {
   fail(error) { $("problem").textContent = error.message; $("problem").hidden = false; },
 
   head() {
-    const columns = [...FIXED.map(one => one.width), ...this.shown.map(one => one.kind === "metric" ? "100px" : "120px"), "minmax(200px, 1fr)"];
+    const columns = [...FIXED.map(one => one.width), ...this.shown.map(one => one.kind === "metric" ? "100px" : "110px"), "minmax(200px, 1fr)"];
     $("table").style.setProperty("--columns", columns.join(" "));
     const by = this.sort.replace(/^-/, "");
     const cell = (key, title, numeric, fixed) => {
@@ -124,6 +124,7 @@ const list = {
     }
     $("rows").style.transform = `translateY(${first * ROW}px)`;
     this.drawn = drawn;
+    $("nothing").hidden = this.total > 0;
     const now = $("rows").children;
     if (now.length !== rows.length || rows.some((row, at) => now[at] !== row)) $("rows").replaceChildren(...rows);
   },
