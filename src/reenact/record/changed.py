@@ -46,17 +46,19 @@ def read_notes(store: Path, inode: int | None, offset: int) -> Notes:
 
     Args:
         store: the folder that has ``runs`` in it.
-        inode: of the notes that were read before; None when none were.
+        inode: of the notes that were read before, 0 when there were none; None to begin at their end.
         offset: how far.
     """
     try:
         with open(store / NOTES, "rb") as file:
             info = os.fstat(file.fileno())
-            if info.st_ino != inode or info.st_size < offset:
-                return Notes(None if inode is not None else [], info.st_ino, info.st_size)
+            if inode is None:
+                return Notes([], info.st_ino, info.st_size)
+            if inode and (info.st_ino != inode or info.st_size < offset):
+                return Notes(None, info.st_ino, info.st_size)
             file.seek(offset)
             data = file.read(info.st_size - offset)
     except OSError:
-        return Notes(None if inode is not None else [], 0, 0)
+        return Notes(None if inode else [], 0, 0)
     whole = data.rfind(b"\n") + 1
     return Notes(data[:whole].decode("ascii", "replace").split(), info.st_ino, offset + whole)

@@ -127,7 +127,7 @@ class Refresher:
         gone += [run for run in self._pending() if run not in now]
         self._take(changed, gone, known)
         if changed or gone or cost >= _QUICK or self._db.execute("select checked from meta").fetchone()[0] is None:
-            self._set(looked=looked, checked=began, cost=cost, notes=notes.inode or None, offset=notes.offset)
+            self._set(looked=looked, checked=began, cost=cost, notes=notes.inode, offset=notes.offset)
 
     def _look_at_some(self, more: Iterable[str]) -> None:
         """Look at what may have changed, and at more."""
@@ -150,7 +150,7 @@ class Refresher:
         seen = self._known(list(wanted))
         gone.update(run for run in wanted if run not in now)
         self._take({run: stamp for run, stamp in now.items() if seen.get(run) != stamp}, sorted(gone), seen)
-        after = (looked, notes.inode or None, notes.offset)
+        after = (looked, notes.inode, notes.offset)
         if after != before:
             self._set(looked=after[0], notes=after[1], offset=after[2])
 
