@@ -99,6 +99,7 @@ class Copy:
                 self.fresh = False
                 return True
             self.fresh = True
+            self._note(states.SENDING)
             self._send_points(sealed)
             self._send_params(sealed)
             if sealed is None:

@@ -32,6 +32,9 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's pages then show what trainings have, not what conversations have."""
+
 _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED")
 _UNREACHED = (
     "max retries",
@@ -42,6 +45,7 @@ _UNREACHED = (
     "database is locked",
     "resolve",
 )
+_FIX = "start it, or name another with --uri; then type the same again: nothing is copied twice"
 T = TypeVar("T")
 
 
@@ -103,7 +107,7 @@ class Tracker:
             if found is None:
                 place = (self._folder / "mlflow-artifacts").as_uri() if self._own else None
                 try:
-                    return str(client.create_experiment(name, place))
+                    return str(client.create_experiment(name, place, _KIND))
                 except Exception:
                     # Somebody else may have made it meanwhile.
                     found = client.get_experiment_by_name(name)
@@ -172,7 +176,7 @@ class Tracker:
 
     def _error(self, error: Exception) -> ReenactError:
         words = " ".join(str(error).split())
-        words = words.replace(self.uri, shown(self.uri))[:400]
+        words = words.replace(self.uri, shown(self.uri))
         code = getattr(error, "error_code", None)
         passing = code in _PASSING or code is None or any(sign in words.lower() for sign in _UNREACHED)
         if any(
@@ -188,10 +192,13 @@ class Tracker:
             passing = False
         if isinstance(error, (ImportError, TypeError, ValueError, AttributeError)):
             passing = False
+        # What a client says of a connection is long, and ends with what happened.
+        cause = words.rpartition("Caused by ")[2].strip("() ")
+        words = (cause if passing else words)[:300]
         return ReenactError(
             "no-tracking-server" if passing else "mlflow-failed",
             f"MLflow at {shown(self.uri)} {'cannot be reached' if passing else 'refuses'}: {type(error).__name__}: {words}",
-            fix="start it, or name another with --uri; then type the same again: nothing is copied twice",
+            fix=_FIX if not isinstance(error, ModuleNotFoundError) else f"pip install {error.name}",
             exit_code=EXIT_MISSING if passing else 1,
         )
 
