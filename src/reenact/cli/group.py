@@ -24,6 +24,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "doctor": ("Prepare", "doctor:command", "Say what this machine lacks, and what mends it."),
     "ls": ("Look", "listing:ls", "List the runs."),
     "compare": ("Look", "compare:command", "Show runs side by side, with their curves."),
+    "report": ("Look", "report:command", "Write runs as one HTML file."),
+    "ui": ("Look", "ui:command", "Look at all runs in the browser."),
     "export": ("Look", "export:command", "Write params and metrics of runs as CSV, JSON or Parquet."),
     "show": ("Look", "inspect:show", "Show everything that is recorded of a run."),
     "logs": ("Look", "inspect:logs", "Print what a run wrote to the terminal."),

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -38,12 +38,13 @@ def show(run: str, everything: bool, as_json: bool) -> int:
         return 0
     import msgspec
 
+    from ..record.known import known
     from ..record.labels import read_labels
     from ..record.verdicts import read_verdicts
     from ..report.console import console
     from ..report.show import render_show
 
-    data, detail = _known(folder)
+    data, detail = known(folder)
     out = console(sys.stdout)
     out.print(
         render_show(
@@ -113,6 +114,7 @@ def path(run: str, file: str | None) -> int:
 def _print_manifest(folder: Path) -> None:
     from ..record import layout
     from ..record.canonical import canonical_json
+    from ..record.known import known
     from ..record.schema import load_manifest
 
     path = folder / layout.MANIFEST
@@ -120,45 +122,8 @@ def _print_manifest(folder: Path) -> None:
         load_manifest(path)  # a corrupt one is an error, not output
         text = path.read_bytes().decode()
     else:
-        text = canonical_json(_known(folder)[0]).decode()
+        text = canonical_json(known(folder)[0]).decode()
     sys.stdout.write(text.rstrip("\n") + "\n")
-
-
-def _known(folder: Path) -> tuple[dict[str, Any], str]:
-    """What is known of a run as plain data with the keys of a manifest, and a word on its status."""
-    import msgspec
-
-    from ..record import layout
-    from ..record.schema import load_manifest, load_start
-    from ..record.status import run_status
-
-    status = run_status(folder)
-    if (folder / layout.MANIFEST).exists():
-        return msgspec.to_builtins(load_manifest(folder / layout.MANIFEST)), ""
-    start = load_start(folder / layout.START)
-    command = {key: getattr(start, key) for key in ("kind", "argv", "env", "redacted", "root", "user", "host")}
-    inside = os.path.relpath(start.cwd, start.root)
-    command["cwd"] = start.cwd if inside.startswith("..") else inside
-    same = ("schema", "run", "name", "experiment", "tags", "note", "started", "replay_of")
-    data: dict[str, Any] = {key: getattr(start, key) for key in same}
-    data.update(status=status.status, exit_code=None, command=command, settings=start.options, traces=_traces(folder))
-    data.update(complete=False, recipe=None, result=None)
-    return data, status.detail or "what it reads and writes is told when it has ended"
-
-
-def _traces(folder: Path) -> list[dict[str, Any]]:
-    from ..errors import ReenactError
-    from ..record import layout
-    from ..record.trace import TraceReader
-
-    found = []
-    for path in sorted((folder / layout.TRACE).glob("*.trace")):
-        try:
-            trace = TraceReader(path)
-            found.append({"process": path.name.removesuffix(".trace"), "events": len(trace), "steps": trace.steps})
-        except ReenactError:
-            continue
-    return found
 
 
 def _near(folder: Path) -> str:

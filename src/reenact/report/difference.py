@@ -45,7 +45,7 @@ def first_difference(
         form += f" [{', '.join(str(side) for side in found['shape'])}]"
     _fact(lines, "tensor", form.strip())
     _fact(lines, "process", plain(process) if process != "rank0" else "")
-    _fact(lines, "how", _why(str(found.get("why")), names))
+    _fact(lines, "how", why_told(str(found.get("why")), names))
     for label, key in zip(names, ("baseline_value", "candidate_value")):
         if found.get(key) is not None:
             _fact(lines, label.removeprefix("the "), plain(found[key]))
@@ -100,7 +100,7 @@ def outputs(lines: Lines, found: Sequence[Mapping[str, Any]], *, only: tuple[str
         _output(lines, silent[0], only)
     else:
         for how, many in rest.items():
-            lines.add(marks.equal(True), f" {count(many, 'file')} equal", (f"  {_how(how, only)}", LABEL), indent=2)
+            lines.add(marks.equal(True), f" {count(many, 'file')} equal", (f"  {how_told(how, only)}", LABEL), indent=2)
     for one in passed:
         lines.add(("- ", LABEL), plain(one.get("path")), ("  ignored", LABEL), indent=2)
         if one.get("detail"):
@@ -123,13 +123,14 @@ def gaps(lines: Lines, found: Sequence[Any]) -> None:
 
 
 def _output(lines: Lines, one: Mapping[str, Any], only: tuple[str, str]) -> None:
-    how = _how(str(one.get("how") or ""), only)
+    how = how_told(str(one.get("how") or ""), only)
     lines.add(marks.equal(bool(one.get("equal"))), " " + plain(one.get("path")), (f"  {how}", LABEL), indent=2)
     if one.get("detail"):
         lines.sentence(plain(one["detail"]), indent=4)
 
 
-def _how(how: str, only: tuple[str, str]) -> str:
+def how_told(how: str, only: tuple[str, str]) -> str:
+    """How two files were compared, in words; ``only`` is what to call the two runs."""
     fixed = {
         "only-in-baseline": f"only in {only[0]}",
         "only-in-candidate": f"only in {only[1]}",
@@ -141,7 +142,8 @@ def _how(how: str, only: tuple[str, str]) -> str:
     return fixed.get(how, f"by {how}")
 
 
-def _why(why: str, names: tuple[str, str]) -> str:
+def why_told(why: str, names: tuple[str, str]) -> str:
+    """What is different of an event other than its bits; empty where it is those."""
     return {
         "missing": f"only {names[0]} has this event",
         "extra": f"only {names[1]} has this event",

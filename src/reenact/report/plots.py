@@ -39,9 +39,9 @@ def write_plot(target: Path, panels: Sequence[Panel], *, log: bool = False) -> N
             return
         text = svg(panels, log=log)
         if target.suffix.lower() == ".html":
-            from .plotpage import page
+            from .page.document import plot_page
 
-            text = page(panels, log=log)
+            text = plot_page(panels, log=log)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ReenactError("not-written", f"cannot write {os.fspath(target)}: {error.strerror}") from error

@@ -63,6 +63,12 @@ def age(started: str | None, now: datetime | None = None) -> str:
     return f"{int(seconds // (365 * 86_400))}y"
 
 
+def ago(started: str | None, now: datetime | None = None) -> str:
+    """``just now``, ``3m ago``; see `age`."""
+    text = age(started, now)
+    return "just now" if text == "now" else f"{text} ago"
+
+
 def number(value: Any) -> str:
     """A number in at most six significant digits; other values as `plain` text."""
     if isinstance(value, float):

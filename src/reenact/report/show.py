@@ -10,7 +10,7 @@ from rich.text import Text
 
 from . import marks
 from .lines import LABEL, Lines
-from .quantities import age, count, digest, duration, number, plain, size
+from .quantities import ago, count, digest, duration, number, plain, size
 from .tables import command_text
 
 MOST = 12
@@ -80,7 +80,7 @@ def _head(lines: Lines, run: Mapping[str, Any], folder: str, detail: str, now: d
     lines.field("status", status)
     used = run.get("resources") or {}
     took = f", took {duration(used['wall'])}" if used.get("wall") is not None else ""
-    lines.field("started", f"{plain(run.get('started'))} ({_ago(run.get('started'), now)}){took}")
+    lines.field("started", f"{plain(run.get('started'))} ({ago(run.get('started'), now)}){took}")
     if used.get("peak_rss") is not None:
         cpu = (used.get("user") or 0.0) + (used.get("system") or 0.0)
         lines.field("used", f"{size(used['peak_rss'])} of memory at most, {duration(cpu)} of CPU time")
@@ -103,11 +103,6 @@ def _head(lines: Lines, run: Mapping[str, Any], folder: str, detail: str, now: d
             lines.field(label, digest(run[label]))
     if folder:
         lines.field("folder", plain(folder))
-
-
-def _ago(started: Any, now: datetime | None) -> str:
-    text = age(started, now)
-    return "just now" if text == "now" else f"{text} ago"
 
 
 def _pairs(lines: Lines, title: str, pairs: Mapping[str, Any], most: int | None) -> None:

@@ -66,6 +66,11 @@ class Context:
         return any(not one.equal and one.how != "ignored" for one in self.outputs)
 
     @property
+    def only_outputs_tell(self) -> bool:
+        """No training step was traced, and an output differs: whatever went in and differs may be why."""
+        return self.difference is None and not self.traced and self.outputs_differ
+
+    @property
     def structural(self) -> bool:
         """An event is missing, extra or of another shape: rounding, threads and kernels cannot explain that."""
         return self.difference is not None and self.difference.why != "value"
@@ -111,7 +116,7 @@ class Context:
     def what(self) -> str:
         """The first differing event in words."""
         if self.difference is None:
-            return "the traces are equal"
+            return "the traces are equal" if self.traced else "no training step was traced, so only outputs tell"
         return f"the first difference is {self.difference.kind} {at_step(self.difference.step)}"
 
 

@@ -1,0 +1,1 @@
+"""``reenact ui``: a local page with all runs. The run folders are what it reads; only labels are ever written."""

@@ -1,0 +1,150 @@
+"""The list of runs, as the page asks for it."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from ..errors import ReenactError
+from ..record.better import direction
+from ..report.compare import ASIDE, metric_names
+from ..report.groups import group_json, grouped
+from ..report.runcolumns import value_of
+from ..report.tables import command_text, differing_of
+from ..store.index import Index, RunRow
+from ..store.project import Store
+
+T = TypeVar("T")
+_STALE = 1.0
+_METRICS, _PARAMS = 3, 5
+_OPERATOR = re.compile(r"[=<>~()]|\b(and|or|not)\b", re.IGNORECASE)
+
+
+class Runs:
+    """The index of a store, used by one thread: a connection of SQLite's belongs to the thread that made it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._pool = ThreadPoolExecutor(1, "index")
+        self._refreshed = 0.0
+        self._index: Index = self._pool.submit(Index, store).result()
+        self._refreshed = time.monotonic()
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Close the index."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._pool.submit(self._index.close).result()
+            self._pool.shutdown()
+
+    def ask(self, work: Callable[[Index], T]) -> T:
+        """Do something with the index, which is at most a second behind the run folders."""
+        return self._pool.submit(self._do, work).result()
+
+    def _do(self, work: Callable[[Index], T]) -> T:
+        if time.monotonic() - self._refreshed > _STALE:
+            self._index.refresh()
+            self._refreshed = time.monotonic()
+        return work(self._index)
+
+    def rows(self, ids: Sequence[str]) -> list[RunRow]:
+        """These runs, in this order.
+
+        Raises:
+            ReenactError: ``unknown-run``.
+        """
+        found = self.ask(lambda index: [index.row(run) for run in ids])
+        for run, row in zip(ids, found):
+            if row is None:
+                raise ReenactError("unknown-run", f"there is no run {run!r}")
+        return [row for row in found if row is not None]
+
+    def page(self, where: str, sort: str | None, offset: int, limit: int, everything: bool) -> tuple[list[RunRow], int]:
+        """A stretch of the list, and how many runs there are in all.
+
+        Args:
+            where: a query, or words that a run's id, name, command, note or tags contain.
+
+        Raises:
+            ReenactError: ``bad-query``.
+        """
+        query = as_query(where)
+
+        def work(index: Index) -> tuple[list[RunRow], int]:
+            rows = index.rows(query, sort=sort, include_replays=everything)
+            return rows[offset : offset + limit], len(rows)
+
+        return self.ask(work)
+
+    def groups(self, where: str, key: str, metrics: Sequence[str], everything: bool) -> list[dict[str, Any]]:
+        """The runs in groups: see `report.groups`. Raises ReenactError ``bad-query``."""
+        query = as_query(where)
+        rows = self.ask(lambda index: index.rows(query, include_replays=everything))
+        chosen = list(metrics) or [
+            name for name in telling(rows[:500]) if any(name in row.metrics for row in rows[:500])
+        ]
+        return group_json(grouped(rows, key, chosen), key)
+
+
+def as_query(text: str) -> str | None:
+    """What was typed as a query: words without any operator are looked for in what a run is called by."""
+    if not text.strip() or _OPERATOR.search(text):
+        return text
+    fields = ("id", "name", "command", "note", "experiment", "tag")
+    quoted = ('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in text.replace('"', " ").split())
+    return " and ".join("(" + " or ".join(f"{field}~{word}" for field in fields) + ")" for word in quoted)
+
+
+def telling(rows: Sequence[RunRow]) -> list[str]:
+    """The metrics and params that tell the most of these runs."""
+    names = [name for name in metric_names(rows) if not name.startswith(ASIDE)] or metric_names(rows)
+    metrics = [name for name in names if direction(name) is not None] or names
+    return [*metrics[:_METRICS], *differing_of(rows)[:_PARAMS]]
+
+
+def told(rows: Sequence[RunRow], columns: Sequence[str]) -> dict[str, Any]:
+    """Runs as the page takes them.
+
+    Args:
+        columns: metrics and params shown; those that tell the most when there are none.
+
+    Returns:
+        {columns: [{key, kind, better}], rows: [{id, name, …, values}]}
+    """
+    keys = list(columns) or telling(rows)
+    metrics = {name for row in rows for name in row.metrics}
+
+    def kind(key: str) -> str:
+        return "metric" if key in metrics or key.rpartition(".")[0] in metrics else "param"
+
+    heads = [{"key": key, "kind": kind(key), "better": direction(key)} for key in keys]
+    return {"columns": heads, "rows": [_row(row, keys) for row in rows]}
+
+
+def _row(row: RunRow, keys: Sequence[str]) -> dict[str, Any]:
+    standing = [one for one in row.verdicts if not one.get("fresh_entropy")]
+    same = (
+        "id",
+        "name",
+        "experiment",
+        "tags",
+        "note",
+        "status",
+        "exit_code",
+        "started",
+        "duration",
+        "replay_of",
+        "sweep",
+    )
+    return {
+        **{key: getattr(row, key) for key in same},
+        "command": command_text(row.command),
+        "verdict": standing[-1].get("verdict") if standing else None,
+        "gaps": row.recipe is not None and not row.complete,
+        "values": [value_of(row, key) for key in keys],
+    }
