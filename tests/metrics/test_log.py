@@ -232,3 +232,15 @@ def test_logged_points_are_series_whole_and_while_they_grow(project: Path) -> No
     assert list(whole["loss"].values) == [float(i) for i in range(6000)]
     assert list(whole["b"].values) == [float(-i) for i in range(5000)]
     assert whole["loss"].times is not None and list(whole["loss"].times) == sorted(whole["loss"].times)
+
+
+def test_numbers_of_arrays_and_tensors_warn_of_nothing(project: Path) -> None:
+    """NumPy and torch warn of ``float`` of some of these, which would be seen on the terminal of a recorded program alone."""
+    found, run = logged(
+        project,
+        "import numpy as np, torch, warnings\nwarnings.simplefilter('error')\n"
+        "reenact.log(a=torch.ones(1, requires_grad=True), b=np.ones(1), c=np.ones((1, 1)), d=np.float16(2), e=True, f=torch.ones(1, 1).sum())\n"
+        "reenact.log(g=np.complex64(1), h=np.ones(2), i=torch.ones(2))\n",
+    )
+    assert {name: points[0][1] for name, points in found.items()} == {**dict.fromkeys("abcef", 1), "d": 2}
+    assert sorted(gap["detail"][0] for gap in run["gaps"]) == ["g", "h", "i"]

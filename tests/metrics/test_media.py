@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
 from endtoend import environment, last_json, manifest, record, reenact, run_folder
 
 from reenact.probe.pictures import encoded
+from reenact.probe.summaries import histogram
 from reenact.record.media import Media, MediaFollower, read_media
 
 
@@ -415,3 +416,19 @@ def test_a_run_that_goes_on_is_followed(project: Path) -> None:
         (project / "go").touch()
         assert process.wait(60) == 0
     assert [(one.name, one.step) for one in follower.poll()] == [("x", 1), ("y", 0)]
+
+
+def test_histograms_of_any_numbers() -> None:
+    """However large, small or close together: edges that rise, and every number in a bin."""
+    generator = numpy.random.default_rng(0)
+    cases = [[-1.7e308, 1.7e308, 0.0], [1e-320, 2e-320], [5e-324, 0], [1.7e308] * 2, [3], [True, False]]
+    for _ in range(300):
+        base = generator.choice([0, 1e5, 1e300])
+        cases.append((generator.normal(size=50) * 10.0 ** generator.integers(-300, 300) + base).tolist())
+    for case in cases:
+        bins = int(generator.integers(1, 100))
+        for value in (case, numpy.asarray(case)):
+            found, left = histogram(value, bins)
+            assert sum(found["counts"]) == len(case) and len(found["counts"]) == bins and not left
+            assert found["edges"] == sorted(set(found["edges"])) and len(found["edges"]) == bins + 1
+            assert found["edges"][0] <= min(case) and max(case) <= found["edges"][-1]

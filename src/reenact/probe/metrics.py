@@ -92,7 +92,7 @@ class Points:
 
     def _float(self, name: Any, value: Any, step: Any) -> float:
         try:
-            return float(value)
+            return number(value)
         except (TypeError, ValueError, RuntimeError):
             if not self._is_media(name, value, step):
                 self._journal.gap("metric-not-a-number", f"{str(name)[:200]}: {_shown(value)}")
@@ -254,6 +254,16 @@ class Metrics:
     def _ended(self, _: Probe) -> None:
         for points in {self._own, self._points}:
             points.close()
+
+
+def number(value: Any) -> float:
+    """What a program means by a number: also an array or a tensor of one.
+
+    Raises:
+        TypeError, ValueError, RuntimeError: it is none.
+    """
+    # Not float() of these: NumPy and torch may warn of that, which a program would see.
+    return float(value.item() if hasattr(value, "dtype") and hasattr(value, "item") else value)
 
 
 def _shown(value: Any) -> str:

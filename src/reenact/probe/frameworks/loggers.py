@@ -7,6 +7,7 @@ from typing import Any
 
 from ..entropy import dress
 from ..journal import complain
+from ..metrics import number
 from ..state import Probe
 from . import rich
 
@@ -78,7 +79,7 @@ def _numbers(values: Any, prefix: str = "") -> dict[str, float]:
             found.update(_numbers(value, f"{prefix}{name}."))
         elif not isinstance(value, (str, bytes)):
             try:
-                found[f"{prefix}{name}"] = float(value)
+                found[f"{prefix}{name}"] = number(value)
             except Exception:
                 continue
     return found
