@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from ..mirror.settings import Settings
     from ..store.project import Store
 
-EXTRAS: tuple[Extra, ...] = ()
+
+def html_report(store: Store, run: str) -> tuple[str, bytes]:
+    """The report of a run, as one file that MLflow's page can show."""
+    from ..report.page.report import run_report
+
+    return "report.html", run_report(store, run).encode("utf-8", "replace")
+
+
+EXTRAS: tuple[Extra, ...] = (html_report,)
 """Files that go to MLflow beside those of the record, such as a report: each function gives name and content for a run."""
 
 

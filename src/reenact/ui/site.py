@@ -16,9 +16,9 @@ from ..record.media import Media, read_media
 from ..record.status import run_status
 from ..report.compare import run_marks
 from ..report.page import document
-from ..report.page.markup import el, join, section
+from ..report.page.markup import el, join
 from ..report.page.media import Source, media
-from ..report.page.report import divergence, report, run_sections, summaries
+from ..report.page.report import curves_section, divergence, report, run_sections, summaries
 from ..report.page.sidebyside import side_by_side
 from ..store.index import RunRow
 from ..store.project import Store
@@ -139,9 +139,7 @@ class Page:
         folder = self.store.run_dir(run)
         sealed = (folder / layout.MANIFEST).exists()
         metrics = None if sealed else summaries(self.curves.series(run))
-        curves = section(
-            "Curves", el("div", id="curves"), remark="drag to zoom, double-click to go back", slug="curves-section"
-        )
+        curves = curves_section()
         labels = read_labels(folder)
         return answer(
             {
@@ -179,12 +177,7 @@ class Page:
         rows = self.runs.rows(self._named(query))
         marks = run_marks(len(rows))
         self._fill(rows)
-        curves = section(
-            "Curves",
-            el("div", id="curves"),
-            remark="drag to zoom, double-click to go back",
-            slug="curves-section",
-        )
+        curves = curves_section()
         parts = side_by_side(rows, marks, curves, "#/run/")
         if len(rows) == 2:
             parts = [parts[0], el("div", id="why"), *parts[1:], el("div", id="differences")]
