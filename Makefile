@@ -2,6 +2,8 @@
 # torch has no wheel, name the one to use: `make TORCH=torch test`.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
+# Tests run in so many processes; most of them wait for processes of their own.
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -44,7 +46,7 @@ lint: $(TOOLS)
 	$(VENV)/bin/lint-imports
 
 test: lint
-	$(VENV)/bin/pytest -q
+	$(VENV)/bin/pytest -q -n $(WORKERS) --dist loadgroup
 
 bench: $(SET_UP)
 	$(VENV)/bin/python benchmarks/run.py

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+TOGETHER = ("containers", "mirror", "pages")
+"""Folders whose tests share what is slow to start, or what there can be only one of: an engine, a server, a project."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, those of a file, or of such a folder, stay in one."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent)
+        item.add_marker(pytest.mark.xdist_group(place.parts[0] if place.parts[0] in TOGETHER else str(place)))
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def page(browser: Any) -> Iterator[Any]:
     """A page of its own; what goes wrong in its scripts fails the test."""
     context = browser.new_context(viewport={"width": 1300, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on(
