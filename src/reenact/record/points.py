@@ -108,6 +108,12 @@ def by_name(chunk: Chunk, stop: int, wanted: Container[int]) -> dict[int, Points
     return found
 
 
+def unnamed(numbers: array[int], names: Container[int]) -> int:
+    """How many points have a number that is no name's: what was there was overwritten, or the names were."""
+    odd = {number for number in set(numbers) if number and number not in names}
+    return sum(map(odd.__contains__, numbers)) if odd else 0
+
+
 def _period(numbers: array[int]) -> int:
     """After how many points the names come again in the same order, as of a loop that logs the same at every step; 0 when they do not."""
     try:
@@ -132,18 +138,27 @@ def logged(folder: Path, of: Callable[[str], bool], gaps: list[Gap] | None = Non
     for path in sorted(paths, key=lambda path: process_order(path.stem)):
         try:
             without_tail(path)
-            found = {**summaries(path), **found}
+            lost: list[int] = []
+            found = {**summaries(path, lost), **found}
+            if lost and gaps is not None:
+                gaps.append(Gap("metrics-unreadable", f"{path.name}: points without a name: {sum(lost):,}", path.stem))
         except OSError as error:
             if gaps is not None:
                 gaps.append(Gap("metrics-unreadable", f"{path.name}: {error.strerror}", path.stem))
     return found
 
 
-def summaries(path: Path) -> dict[str, Metric]:
-    """Last, minimum, maximum, count and first of every metric of a file; NaN counts, but is no minimum or maximum."""
+def summaries(path: Path, lost: list[int] | None = None) -> dict[str, Metric]:
+    """Last, minimum, maximum, count and first of every metric of a file; NaN counts, but is no minimum or maximum.
+
+    Args:
+        lost: gets how many points there are whose name is not known, if any.
+    """
     names = read_names(path)
     found: dict[int, Metric] = {}
     for chunk in read_chunks(path):
+        if lost is not None and (count := unnamed(chunk.names, names)):
+            lost.append(count)
         for number, (_, column, _) in by_name(chunk, len(chunk.names), names).items():
             found[number] = _joined(found.get(number), _summary(column))
     return {names[number]: metric for number, metric in found.items()}

@@ -21,7 +21,7 @@ from ..probe.traceformat import LOSS, MAGIC, RAW, RECORD, bits_float
 from .atomic import tmp_name
 from .condensed import Condensed
 from .metriclines import Columns, LineParser, whole_lines
-from .points import RECORD_SIZE, Chunk, by_name, read_chunks, read_names
+from .points import RECORD_SIZE, Chunk, by_name, read_chunks, read_names, unnamed
 from .trace import TraceReader
 
 LARGE = 4_000_000
@@ -266,6 +266,7 @@ class PointsFile(SeriesFile):
 
     def _sort(self, chunk: Chunk, stop: int, known: dict[int, Columns | None]) -> None:
         """The first points of a chunk to the columns of their names."""
+        self.skipped += unnamed(chunk.names[:stop], known)
         wanted = {number: columns for number, columns in known.items() if columns is not None}
         for number, (steps, values, times) in by_name(chunk, stop, wanted).items():
             columns = wanted[number]
