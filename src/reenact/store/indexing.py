@@ -145,8 +145,8 @@ class Refresher:
         wanted.update(dict.fromkeys(self._pending()))
         gone: set[str] = set()
         if looked is None or looked != before[0]:
+            known = self._ids()  # before the names: what another process adds meanwhile is not gone
             names = set(self._names())
-            known = self._ids()
             gone |= known - names
             wanted.update(dict.fromkeys(name for name in names - known if RUN_ID.fullmatch(name)))
         now = self._stamps(wanted)
@@ -173,9 +173,8 @@ class Refresher:
             some = order[start : start + _BATCH]
             if start:
                 # Another process may be at the same work.
-                known = self._known(some)
-                some = [run for run in some if known.get(run) != changed[run]]
-                seen = {**seen, **known}
+                seen = self._known(some)
+                some = [run for run in some if seen.get(run) != changed[run]]
             found: list[_Stamped] = []
             empty: list[str] = []
             now = time.time_ns()
