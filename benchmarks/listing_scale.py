@@ -7,6 +7,9 @@ The runs come from `manyruns.py`. MLflow's tables are made by MLflow, and filled
 logging 100,000 runs through its client would take hours. `lr` is there a metric too, as params are text in MLflow and cannot be compared with
 `<`. Both sides answer in this process, with their database open; reenact's side looks at every run folder before it answers
 (`Index.refresh`), and once more without, as `reenact ui` asks. The command is timed with its start.
+
+A refresh asks every folder where that is quick (some 5,000 runs), and else at most a hundredth of the time: `look at every run folder` is what it
+takes then.
 """
 
 from __future__ import annotations
@@ -26,17 +29,17 @@ from typing import Any
 import manyruns
 from measuring import Row, environment, reenact, run, table
 
-WHERE = "lr<0.01 and val/acc>0.9"
+WHERE = "lr<0.01 and val/acc>0.85"
 GOAL = 20.0
 _MANY = 5_000
 """Rows that are put into MLflow's tables at once."""
 
 
-def rows(quick: bool = False, runs: int | None = None, folder: str | None = None) -> list[Row]:
+def rows(quick: bool = True, runs: int | None = None, folder: str | None = None) -> list[Row]:
     """The rows of this benchmark."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    count = runs or (5_000 if quick else 20_000)
-    place = Path(folder or tempfile.mkdtemp(prefix="reenact-listing-", dir="/var/tmp"))
+    count = runs or 5_000
+    place = Path(folder or tempfile.mkdtemp(prefix="reenact-listing-"))
     try:
         store = manyruns.Store(place) if (place / ".reenact").is_dir() else manyruns.make(place, count)
         return [*_built(store, count), *_compared(store, count, place), *_commands(store)]
@@ -97,7 +100,7 @@ def _compared(store: Any, count: int, place: Path) -> list[Row]:
             (
                 "filter, sort, 50",
                 lambda: index.rows(WHERE, sort="-val/acc", limit=50, include_replays=True),
-                theirs(f"metrics.lr < 0.01 and {acc} > 0.9", [f"{acc} DESC"], 50),
+                theirs(f"metrics.lr < 0.01 and {acc} > 0.85", [f"{acc} DESC"], 50),
                 3,
             ),
             (
@@ -110,19 +113,14 @@ def _compared(store: Any, count: int, place: Path) -> list[Row]:
                 ),
                 3,
             ),
-            (
-                "sort by a metric, 50",
-                lambda: index.rows(sort="-val/acc", limit=50, include_replays=True),
-                theirs("", [f"{acc} DESC"], 50),
-                3,
-            ),
+            # MLflow needs minutes to sort 20,000 runs by a metric without a filter, and 18 for 100,000: it is left out.
             ("all of them", lambda: index.rows(include_replays=True), every, 1),
         ]
         found = []
         for name, ours, other, times in cases:
-            our = _times(ours, times + 2)
+            our = _times(ours, times)
             looked = _times(lambda ours=ours: (index.refresh(), ours()), times)  # type: ignore[misc]
-            their = _times(other, times)
+            their = _times(other, 1 if count > 20_000 and times < 5 else times)
             a, b, c = (statistics.median(one) for one in (our, looked, their))
             found.append(
                 Row(

@@ -21,7 +21,7 @@ import time
 
 from measuring import HERE, Row, table
 
-QUICK = ("startup", "fingerprint", "record_size", "steps", "verify_cost", "containers")
+QUICK = ("startup", "fingerprint", "record_size", "steps", "verify_cost", "containers", "listing_scale")
 PEERS = ("logging_cost", "peers")
 """With packages of others, which are installed on demand."""
 

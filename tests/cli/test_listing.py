@@ -292,3 +292,29 @@ def test_columns_that_nobody_chose_fit_the_terminal(scored: Project, monkeypatch
     assert max(map(len, scored.cli("ls", "--best", "acc", "--spark").out.splitlines())) <= 80
     monkeypatch.setenv("COLUMNS", "300")
     assert "a-rather-long-param-2" in scored.cli("ls", "--best", "acc").out
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_very_many_runs_are_printed_while_they_are_read(
+    scored: Project, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    from reenact.cli import listing
+    from reenact.report import longtable
+
+    monkeypatch.setenv("COLUMNS", columns)
+    scored.add("20260101-000005-eeee", replay_of=A, name="a rather long name \u4e2d\u6587", exit_code=137)
+    words = ("ls", "--all", "--sort", "-acc")
+    table = scored.cli(*words).out.splitlines()
+    monkeypatch.setattr(listing, "_LONG", 1)
+    monkeypatch.setattr(longtable, "AT_ONCE", 2)
+    lines = scored.cli(*words).out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("2026")] == [
+        line.split()[0] for line in table if line.startswith("2026")
+    ]
+    assert lines[0].split()[:6] == ["RUN", "AGE", "STATUS", "TIME", "LOSS", "ACC"]
+    whole = "\n".join(lines)
+    assert f"  replay of {A}" in lines and "\u4e2d\u6587" in whole and "failed (137)" in whole and "0.7" in whole
+    assert whole.count("train.py") == 5 and all(len(line) <= int(columns) + 30 for line in lines)
+    assert scored.cli("ls", "--json").json == json.loads(scored.cli("ls", "--json").out)
+    missing = scored.cli("ls", "--sort", "nope")
+    assert missing.code == 2 and "'nope'" in missing.err

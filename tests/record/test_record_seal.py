@@ -40,9 +40,7 @@ def _whole(run: RunFolder, lr: float = 0.1) -> None:
         {**run.use("w", out), "st": None},
     )
     run.losses([1.0, 0.5, 0.25])
-    (run.folder / "metrics" / "rank0.jsonl").write_text(
-        '{"n":"acc","s":0,"v":0.5}\nrubbish\n{"n":"acc","s":1,"v":"nan"}\n'
-    )
+    (run.folder / "metrics" / "rank0.jsonl").write_text('{"n":"acc","s":0,"v":0.5}\n{"n":"acc","s":1,"v":"nan"}\n')
     (run.folder / "log.txt").write_bytes(b"epoch 1\r\n")
     run.ended()
 

@@ -150,3 +150,18 @@ def test_removing_a_run(store: Store, make_run: Any) -> None:
     with pytest.raises(ReenactError) as caught:
         store.remove_run(run_id)
     assert caught.value.slug == "unknown-run"
+
+
+def test_a_run_is_added_at_the_end_without_reading_the_others(store: Store, make_run: Any) -> None:
+    path = store.folder / "index.json"
+    for run in ("20260102-000000-aaaa", "20260103-000000-aaaa", "20260101-000000-aaaa", "20260103-000000-bbbb"):
+        make_run(run)
+        written = path.read_bytes()
+        oci.rebuild_index(store.folder, store.blobs, store.runs())
+        assert path.read_bytes() == written
+    path.write_text(json.dumps(json.loads(path.read_bytes())))  # written otherwise
+    make_run("20260104-000000-aaaa")
+    assert len(oci.read_index(store.folder)) == 5
+    path.write_bytes(path.read_bytes()[:-9])  # corrupt
+    make_run("20260105-000000-aaaa")
+    assert len(oci.read_index(store.folder)) == 1

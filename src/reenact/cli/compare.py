@@ -97,15 +97,15 @@ def _plot(store: Store, rows: list[RunRow], asked: list[str], log: bool, target:
 
 
 def _curves(store: Store, rows: list[RunRow], name: str, points: int) -> list[Curve]:
-    from ..record.series import downsample
+    from ..record.series import overview
     from ..report.compare import run_marks
     from ..report.curves import Curve
 
     found = []
     for place, (mark, row) in enumerate(zip(run_marks(len(rows)), rows)):
-        series = _series(store, row.id, name)
+        series = overview(store.run_dir(row.id), name, points, store.series_folder)
         if series is not None and len(series):
-            found.append(Curve(mark, downsample(series, points), row.name or row.id, series, place))
+            found.append(Curve(mark, series, row.name or row.id, place=place))
     return found
 
 

@@ -141,7 +141,7 @@ def _print_table(rows: Sequence[RunRow], sort: str | None) -> None:
 def _sorted_by(rows: Sequence[RunRow], sort: str | None) -> list[str]:
     """The metric that the runs are sorted by."""
     key = (sort or "").lstrip("-+")
-    return [name for name in (key, key.rpartition(".")[0]) if any(name in row.metrics for row in rows)]
+    return [name for name in (key, key.rpartition(".")[0]) if sort and any(name in row.metrics for row in rows)]
 
 
 def _print_chosen(store: Store, rows: Sequence[RunRow], keys: list[str], sort: str | None, spark: bool) -> None:

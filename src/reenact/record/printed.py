@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import ReenactError
 
@@ -14,11 +15,17 @@ FROM_LOG = "metrics_from_log"
 """Option of a run: its templates."""
 
 LONGEST = 100 << 20
-"""Bytes of a log that are looked through."""
+"""Bytes of a log that are looked through where a template says for what."""
+GUESSED = 32 << 20
+"""Bytes where nobody asked for it: some 5 MB a second is what the shapes take."""
 
 SEEN = 3
 """How often a name has to come, where nobody asked for it, to be taken for a metric."""
 
+NAMES = 100_000
+"""Distinct names that are counted."""
+
+_NONE: list[Any] = []
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf|NaN|Inf)"
 _FIELD = re.compile(r"\{(\w[\w/.-]*)(?::[dfge]?)?\}")
 _PAIR = re.compile(
@@ -75,7 +82,7 @@ def by_templates(lines: Iterator[str], templates: Sequence[str]) -> Iterator[Pri
 def by_shape(lines: Iterator[str]) -> Iterator[Printed]:
     """Numbers that look like metrics: ``epoch 3: loss 0.12  val acc=0.9``."""
     for line in lines:
-        if len(line) > 2000:
+        if len(line) > 2000 or not _WANTED.search(line):
             continue
         step = _STEP.search(line)
         for found in _PAIR.finditer(line):
@@ -98,24 +105,37 @@ def write_printed(log: Path, target: Path, templates: Sequence[str]) -> str | No
     if target.exists() or not log.exists():
         return None
     if templates:
-        found, prefix = list(by_templates(_lines(log), templates)), ""
+        longest, prefix = LONGEST, ""
+        found = by_templates(_lines(log, longest), templates)
     else:
-        counts: dict[str, int] = {}
-        found = list(by_shape(_lines(log)))
-        for one in found:
-            counts[one.name] = counts.get(one.name, 0) + 1
-        found, prefix = [one for one in found if counts[one.name] >= SEEN], "log/"
-    if found:
+        longest, prefix = GUESSED, "log/"
+        found = _often(by_shape(_lines(log, longest)))
+    first = next(found, None)
+    if first is not None:
         with open(target, "w", encoding="utf-8") as file:
-            for one in found:
+            for one in chain([first], found):
                 row = {"n": prefix + one.name, "s": one.step, "v": _plain(one.value)}
                 file.write(json.dumps(row, separators=(",", ":")) + "\n")
     size = log.stat().st_size
-    return f"of {log.name} the first {LONGEST >> 20} MB of {size >> 20} were looked through" if size > LONGEST else None
+    return f"of {log.name} the first {longest >> 20} MB of {size >> 20} were looked through" if size > longest else None
 
 
-def _lines(log: Path) -> Iterator[str]:
-    left = LONGEST
+def _often(printed: Iterator[Printed]) -> Iterator[Printed]:
+    """Those whose name comes `SEEN` times, as soon as it has; of at most `NAMES` names, since a log can have millions."""
+    waiting: dict[str, list[Printed] | None] = {}
+    for one in printed:
+        before = waiting.get(one.name, _NONE)
+        if before is None:
+            yield one
+        elif len(before) + 1 >= SEEN:
+            yield from (*before, one)
+            waiting[one.name] = None
+        elif before or len(waiting) < NAMES:
+            waiting[one.name] = [*before, one]
+
+
+def _lines(log: Path, longest: int) -> Iterator[str]:
+    left = longest
     with open(log, "rb") as file:
         while left > 0 and (data := file.readline(1 << 16)):
             left -= len(data)

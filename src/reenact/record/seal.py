@@ -259,7 +259,7 @@ def _traces(folder: Path, journals: Journals, gaps: list[Gap]) -> tuple[list[Tra
             metrics = {**summary.metrics, **metrics}
     paths = [path for path in (folder / layout.METRICS).glob("*.jsonl") if job_of(path.stem) is None]
     paths.sort(key=lambda path: process_order(path.stem))
-    metrics = {**metrics, **read_metrics(paths), **logged(folder, lambda process: job_of(process) is None, gaps)}
+    metrics = {**metrics, **read_metrics(paths, gaps), **logged(folder, lambda process: job_of(process) is None, gaps)}
     if len(metrics) > _MOST_METRICS:
         detail = (
             f"{len(metrics):,} metrics: the manifest has the first {_MOST_METRICS:,}, the files in metrics/ have all"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import layout
+from .condensed import Condensed, extremes
 from .journal import JournalTail, job_of, process_order
 from .metriclines import Columns
 from .seriesfiles import LinesFile, PointsFile, SeriesFile, TraceFile
@@ -29,10 +30,22 @@ _JOB = re.compile(r"job\d+(?:~\d+)?")
 
 
 @dataclass
+class Whole:
+    """What is told of all points of a series that was made smaller: how many there are, how many of them are NaN or infinite, and how
+    many are finite and not above 0.
+    """
+
+    count: int
+    odd: int
+    low: int
+
+
+@dataclass
 class Series:
     """One metric of a run. Times are in seconds since the run's start, NaN where there is none; None where there are none at all.
 
-    ``skipped`` counts the lines of its file that could not be read; ``held`` is true where a value holds until the next one.
+    ``skipped`` counts the lines of its file that could not be read; ``held`` is true where a value holds until the next one;
+    ``whole`` is of an `overview`.
     """
 
     name: str
@@ -41,6 +54,7 @@ class Series:
     times: array[float] | None = None
     skipped: int = 0
     held: bool = False
+    whole: Whole | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -69,6 +83,32 @@ def read(
     return follower.series()
 
 
+def overview(
+    run_dir: str | os.PathLike[str], name: str, points: int, cache: Path | None = None, follower: Follower | None = None
+) -> Series | None:
+    """A metric of a run with as many points as can be drawn, however many it has: the first, the last, and of each stretch the
+    smallest, the largest and a NaN. What was read of a large file is kept condensed, and of one that grows only what is new is read.
+
+    Args:
+        run_dir: the run folder.
+        name: the metric.
+        points: about how many; up to `condensed.RAW` they are exact, beyond that the stretches are a multiple of `condensed.BLOCK` points.
+        cache: as for `read`.
+        follower: one with ``condensed`` that reads on from where it is, of a run that is looked at again and again; it is polled here.
+
+    Returns:
+        The series, with ``whole``; None when the run does not have it.
+    """
+    if follower is None:
+        follower = Follower(run_dir, [name], cache, condensed=True)
+        follower.poll()
+        follower.finish()
+    else:
+        follower.poll()
+    found = follower.series([name]).get(name)
+    return None if found is None else downsample(found, points)
+
+
 class Follower:
     """Reads the metrics of a run, and then only what is new.
 
@@ -76,11 +116,18 @@ class Follower:
         run_dir: the run folder.
         names: only these; all when None.
         cache: as for `read`.
+        condensed: what is read is condensed, for `overview`.
     """
 
     def __init__(
-        self, run_dir: str | os.PathLike[str], names: Iterable[str] | None = None, cache: Path | None = None
+        self,
+        run_dir: str | os.PathLike[str],
+        names: Iterable[str] | None = None,
+        cache: Path | None = None,
+        *,
+        condensed: bool = False,
     ) -> None:
+        self._condensed = condensed
         self.folder = Path(run_dir)
         self._wanted = None if names is None else frozenset(names)
         self._cache = cache
@@ -94,15 +141,19 @@ class Follower:
         before = self._counts()
         for path in self._paths(layout.METRICS, ".jsonl"):
             if path.name not in self._lines:
-                self._lines[path.name] = LinesFile(path, self._wanted_in(path.stem), self._kept_at(path))
+                self._lines[path.name] = LinesFile(
+                    path, self._wanted_in(path.stem), self._kept_at(path), self._condensed
+                )
         for path in self._paths(layout.METRICS, ".points"):
             if path.name not in self._lines:
-                self._lines[path.name] = PointsFile(path, self._wanted_in(path.stem), None)
+                self._lines[path.name] = PointsFile(
+                    path, self._wanted_in(path.stem), self._kept_at(path) if self._condensed else None, self._condensed
+                )
         for lines in self._lines.values():
             lines.poll()
         if not self._wanted or any(not self._in_lines(name) for name in self._wanted):
             for path in self._leading(layout.TRACE, ".trace"):
-                self._traces.setdefault(path.name, TraceFile(path, self._kept_at(path))).poll()
+                self._traces.setdefault(path.name, TraceFile(path, self._kept_at(path), self._condensed)).poll()
         if not self._wanted or any(name == RATE or name.startswith(RATE + ".") for name in self._wanted):
             for path in self._leading(layout.JOURNAL, ".jsonl"):
                 self._rates.setdefault(path.name, _Rates(path)).poll()
@@ -127,11 +178,12 @@ class Follower:
         """
         return {name: f"{source.path.name}:{key}" for name, (source, key) in self._places().items()}
 
-    def series(self) -> dict[str, Series]:
-        """Everything so far. The arrays are those that `poll` appends to."""
+    def series(self, names: Iterable[str] | None = None) -> dict[str, Series]:
+        """Everything so far, or of these names only. The arrays are those that `poll` appends to, unless they are condensed."""
+        wanted = self._wanted if names is None else frozenset(names)
         found: dict[str, Series] = {}
         for name, (source, key) in self._places().items():
-            if self._wanted is not None and name not in self._wanted:
+            if wanted is not None and name not in wanted:
                 continue
             if isinstance(source, _Rates):
                 found[name] = source.series(name, key, self._last_step() if self._finished else None)
@@ -139,8 +191,12 @@ class Follower:
             columns = source.columns(key)
             if columns is None or not len(columns):
                 continue
+            whole = None
+            if isinstance(columns, Condensed):
+                whole = Whole(*columns.counts())
+                columns = columns.whole()
             times = columns.times if any(map(_is_time, columns.times)) else None
-            found[name] = Series(name, columns.steps, columns.values, times, source.skipped)
+            found[name] = Series(name, columns.steps, columns.values, times, source.skipped, whole=whole)
         return found
 
     def _places(self) -> dict[str, tuple[SeriesFile | _Rates, str]]:
@@ -186,7 +242,8 @@ class Follower:
         return [path for path in paths if rank_of(path.stem) == 0 or _JOB.fullmatch(path.stem)]
 
     def _kept_at(self, path: Path) -> Path | None:
-        return None if self._cache is None else self._cache / self.folder.name / f"{path.name}.series"
+        suffix = "overview" if self._condensed else "series"
+        return None if self._cache is None else self._cache / self.folder.name / f"{path.name}.{suffix}"
 
 
 class _Rates:
@@ -247,7 +304,7 @@ def downsample(series: Series, points: int) -> Series:
     kept: list[int] = [0]
     for number in range(buckets):
         start, stop = count * number // buckets, count * (number + 1) // buckets
-        kept.extend(_extremes(series.values[start:stop], start))
+        kept.extend(extremes(series.values[start:stop], start))
     kept.append(count - 1)
     indices = sorted(set(kept))
     times = series.times
@@ -258,18 +315,8 @@ def downsample(series: Series, points: int) -> Series:
         None if times is None else array("d", [times[i] for i in indices]),
         series.skipped,
         series.held,
+        series.whole,
     )
-
-
-def _extremes(values: array[float], start: int) -> list[int]:
-    total = sum(values)
-    if total == total:
-        return [start + values.index(min(values)), start + values.index(max(values))]
-    # A NaN, or both infinities: min and max would depend on the order.
-    found = [value for value in values if value == value]
-    kept = [start + values.index(min(found)), start + values.index(max(found))] if found else []
-    gap = next((i for i, value in enumerate(values) if value != value), None)
-    return kept if gap is None else [*kept, start + gap]
 
 
 def _ordered(files: Mapping[str, T]) -> list[tuple[str, T]]:

@@ -11,24 +11,28 @@ import json
 import os
 import re
 import sys
+from array import array
 from collections.abc import Iterable
-from itertools import compress
 from pathlib import Path
 from typing import IO, Any
 
 from ..errors import ReenactError
 from ..probe.traceformat import LOSS, MAGIC, RAW, RECORD, bits_float
 from .atomic import tmp_name
+from .condensed import Condensed
 from .metriclines import Columns, LineParser, whole_lines
-from .points import RECORD_SIZE, Chunk, read_chunks, read_names
+from .points import RECORD_SIZE, Chunk, by_name, read_chunks, read_names, unnamed
 from .trace import TraceReader
 
 LARGE = 4_000_000
 """Bytes from which on what was read of a file is kept."""
 
+LARGE_TO_DRAW = 400_000
+"""The same of what was condensed."""
+
 _KEPT = b"reenact series 1\n"
+_DRAWN = b"reenact overview 1\n"
 _LOOK = 4096
-_FEW = 8
 _PIECE = RECORD.size * (1 << 16)
 _IS_LOSS = re.compile(bytes([LOSS]))
 
@@ -40,13 +44,16 @@ class SeriesFile:
         path: the file; it need not exist yet.
         wanted: the names whose points are kept; all when None.
         kept: where what was read of it is kept when it is large; nowhere when None.
+        condensed: its columns are `Condensed`, for what is to be drawn.
     """
 
-    def __init__(self, path: Path, wanted: frozenset[str] | None, kept: Path | None) -> None:
+    def __init__(self, path: Path, wanted: frozenset[str] | None, kept: Path | None, condensed: bool = False) -> None:
         self.path = path
         self.skipped = 0
-        self._wanted = wanted
+        # Condensed, the points of all names are few.
+        self._wanted = None if condensed else wanted
         self._kept = kept
+        self._condensed = condensed
         self._forget()
 
     def _forget(self) -> None:
@@ -66,7 +73,7 @@ class SeriesFile:
     def count(self, name: str) -> int:
         """How many points of a name there are."""
         found = self.columns(name)
-        return 0 if found is None else len(found)
+        return 0 if found is None else found.total() if isinstance(found, Condensed) else len(found)
 
     def poll(self) -> None:
         """Read what is new."""
@@ -83,8 +90,15 @@ class SeriesFile:
         first, self._inode = self._inode is None, info.st_ino
         if info.st_size == self._offset:
             return
-        if not first or self._kept is None or info.st_size < LARGE:
+        if not first or self._kept is None or info.st_size < (LARGE_TO_DRAW if self._condensed else LARGE):
             self._read(file)
+            return
+        if self._condensed:
+            self._load(file, info)
+            left = info.st_size - self._offset
+            self._read(file)
+            if left > max(LARGE_TO_DRAW, info.st_size // 8):
+                self._save(file, info)
             return
         wanted = self._wanted
         self._load(file, info)
@@ -108,26 +122,38 @@ class SeriesFile:
         try:
             return self._columns[name]
         except KeyError:
-            columns = Columns() if self._wanted is None or name in self._wanted else None
+            columns = None
+            if self._wanted is None or name in self._wanted:
+                columns = Condensed() if self._condensed else Columns()
             self._columns[name] = columns
             return columns
+
+    def _fold(self) -> None:
+        for columns in self._columns.values() if self._condensed else ():
+            if isinstance(columns, Condensed):
+                columns.fold()
 
     def _load(self, file: IO[bytes], info: os.stat_result) -> None:
         if self._kept is None:
             return
         try:
             with open(self._kept, "rb") as kept:
-                if kept.readline(64) != _KEPT:
+                if kept.readline(64) != (_DRAWN if self._condensed else _KEPT):
                     return
                 head = json.loads(kept.readline())
                 if not _same(head, file, info):
                     return
                 start = kept.tell()
-                for name, count, place in head["names"]:
+                for name, count, place, *more in head["names"]:
                     columns = self._column(name)
                     if columns is None:
                         continue
                     kept.seek(start + place)
+                    if isinstance(columns, Condensed):
+                        own, columns.before, columns.odd, columns.low = more
+                        for column in (columns.kept.steps, columns.kept.values, columns.kept.times):
+                            column.fromfile(kept, count - own)
+                        count = own
                     for column in (columns.steps, columns.values, columns.times):
                         column.fromfile(kept, count)
                 self._offset, self.skipped = head["offset"], head["skipped"]
@@ -142,8 +168,12 @@ class SeriesFile:
         names, place = [], 0
         for name, columns in self._columns.items():
             if columns is not None:
-                names.append([name, len(columns), place])
-                place += 24 * len(columns)
+                more = []
+                if isinstance(columns, Condensed):
+                    more = [len(columns), columns.before, columns.odd, columns.low]
+                count = sum(map(len, _parts(columns))) // 3
+                names.append([name, count, place, *more])
+                place += 24 * count
         head = {
             "offset": self._offset,
             "size": info.st_size,
@@ -157,11 +187,10 @@ class SeriesFile:
         try:
             self._kept.parent.mkdir(parents=True, exist_ok=True)
             with open(aside, "wb") as out:
-                out.write(_KEPT + json.dumps(head).encode() + b"\n")
+                out.write((_DRAWN if self._condensed else _KEPT) + json.dumps(head).encode() + b"\n")
                 for columns in self._columns.values():
-                    if columns is not None:
-                        for column in (columns.steps, columns.values, columns.times):
-                            column.tofile(out)
+                    for column in _parts(columns) if columns is not None else ():
+                        column.tofile(out)
             os.replace(aside, self._kept)
         except OSError:  # a full disk, a store that is not ours: it is a cache
             aside.unlink(missing_ok=True)
@@ -170,9 +199,9 @@ class SeriesFile:
 class LinesFile(SeriesFile):
     """A file of ``metrics``."""
 
-    def __init__(self, path: Path, wanted: frozenset[str] | None, kept: Path | None) -> None:
+    def __init__(self, path: Path, wanted: frozenset[str] | None, kept: Path | None, condensed: bool = False) -> None:
         self._rest = b""
-        super().__init__(path, wanted, kept)
+        super().__init__(path, wanted, kept, condensed)
 
     def _forget(self) -> None:
         super()._forget()
@@ -187,6 +216,7 @@ class LinesFile(SeriesFile):
                 break
             parser.feed(lines)
             self._offset = at
+            self._fold()
         self.skipped += parser.skipped
 
     def finish(self) -> None:
@@ -236,25 +266,21 @@ class PointsFile(SeriesFile):
 
     def _sort(self, chunk: Chunk, stop: int, known: dict[int, Columns | None]) -> None:
         """The first points of a chunk to the columns of their names."""
-        numbers = chunk.names[:stop]
-        wanted = {number: columns for number in set(numbers) if (columns := known.get(number)) is not None}
-        if len(wanted) > _FEW:
-            for number, step, value, time in zip(numbers, chunk.steps, chunk.values, chunk.times):
-                if number in wanted:
-                    wanted[number].add(step, value, time)
-            return
-        for number, columns in wanted.items():  # a pass each is quicker than one that sorts
-            mine = list(map(number.__eq__, numbers))
-            columns.steps.extend(compress(chunk.steps, mine))
-            columns.values.extend(compress(chunk.values, mine))
-            columns.times.extend(compress(chunk.times, mine))
+        self.skipped += unnamed(chunk.names[:stop], known)
+        wanted = {number: columns for number, columns in known.items() if columns is not None}
+        for number, (steps, values, times) in by_name(chunk, stop, wanted).items():
+            columns = wanted[number]
+            columns.steps.extend(steps.tolist())
+            columns.values.extend(values)
+            columns.times.extend(times)
+        self._fold()
 
 
 class TraceFile(SeriesFile):
     """The losses of a trace: the first is ``loss``; a program with several (a GAN) has the others under their names."""
 
-    def __init__(self, path: Path, kept: Path | None) -> None:
-        super().__init__(path, None, kept)
+    def __init__(self, path: Path, kept: Path | None, condensed: bool = False) -> None:
+        super().__init__(path, None, kept, condensed)
         self._shown: dict[str, str] = {}
 
     @property
@@ -293,9 +319,15 @@ class TraceFile(SeriesFile):
                 columns = self._column(str(number))
                 if flags & RAW and columns is not None:
                     columns.add(step, bits_float(value), None)
+            self._fold()
             self._offset += whole
             if whole < len(piece):
                 return
+
+
+def _parts(columns: Columns) -> list[array[int] | array[float]]:
+    kept = [columns.kept] if isinstance(columns, Condensed) else []
+    return [column for one in (*kept, columns) for column in (one.steps, one.values, one.times)]
 
 
 def _same(head: dict[str, Any], file: IO[bytes], info: os.stat_result) -> bool:

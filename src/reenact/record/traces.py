@@ -12,7 +12,7 @@ from typing import Any
 
 from ..probe.traceformat import RECORD, always_sampled, bits_float
 from .metriclines import Columns, LineParser, whole_lines
-from .schema import Metric, Schedule, Trace
+from .schema import Gap, Metric, Schedule, Trace
 from .trace import RAW, Kind, TraceReader, names_path
 
 _RANK = re.compile(r"rank(\d+)(?:~\d+)?")  # ~2: a second process of that rank, such as a script below its launcher
@@ -121,10 +121,10 @@ def _idle_generators(reader: TraceReader) -> set[int]:
     return first.keys() - moved
 
 
-def read_metrics(paths: list[Path]) -> dict[str, Metric]:
+def read_metrics(paths: list[Path], gaps: list[Gap] | None = None) -> dict[str, Metric]:
     """Summaries of the metrics in ``metrics/*.jsonl`` (see `metriclines`), read piece by piece: memory is by names, not by points.
 
-    Of a name in several files the first file's is taken. Lines that are not such are passed over.
+    Of a name in several files the first file's is taken. Lines that are not such are passed over, and told in ``gaps``.
     """
     metrics: dict[str, Metric] = {}
     for path in paths:
@@ -145,6 +145,10 @@ def read_metrics(paths: list[Path]) -> dict[str, Metric]:
                     pending.clear()
         except OSError:
             continue
+        if parser.skipped and gaps is not None:
+            gaps.append(
+                Gap("metrics-unreadable", f"{path.name}: lines that could not be read: {parser.skipped:,}", path.stem)
+            )
         for name, summary in found.items():
             if summary.count:
                 metrics.setdefault(name, summary.metric())

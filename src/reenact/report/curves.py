@@ -46,12 +46,16 @@ class Curve:
     @property
     def odd(self) -> int:
         """How many values are NaN or infinite."""
+        if self.series.whole is not None:
+            return self.series.whole.odd
         values = (self.whole or self.series).values
         return 0 if math.isfinite(sum(values)) else sum(not math.isfinite(value) for value in values)
 
     @property
     def low(self) -> int:
         """How many values a log scale cannot show, though they are finite."""
+        if self.series.whole is not None:
+            return self.series.whole.low
         values = (self.whole or self.series).values
         return sum(value <= 0 and math.isfinite(value) for value in values)
 

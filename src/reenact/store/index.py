@@ -64,8 +64,8 @@ class _Asked(NamedTuple):
 class Index:
     """Lists, filters and sorts the runs of a store.
 
-    Opening it brings it up to date: changed run folders are read again, and runs that were interrupted are sealed. Not thread-safe; any
-    number of processes may have one open.
+    Opening it brings it up to date: changed run folders are read again, and runs that were interrupted are sealed. Any number of processes may have
+    one open; threads may share one where they take turns.
 
     Args:
         store: the store.
@@ -335,7 +335,7 @@ class Index:
         )
         return [row[0] for row in self._ask(sql, [words_text(list(words)), limit])]
 
-    def _where(self, asked: _Asked, *also: str) -> tuple[str, list[Any]]:
+    def _where(self, asked: _Asked, *also: str, few: bool = False) -> tuple[str, list[Any]]:
         """The ``where`` of a statement, and the values of its placeholders. ``also`` are conditions before those that are asked for."""
         conditions, values = list(also), []
         if not asked.include_replays:
@@ -347,7 +347,7 @@ class Index:
             conditions.append("r.num in (select run from tags where tag = ?)")
             values.append(tag)
         if asked.where and asked.where.strip():
-            clause, more = where_clause(language.parse(asked.where), self._key)
+            clause, more = where_clause(language.parse(asked.where), self._key, few)
             conditions.append(clause)
             values.extend(more)
         return f" where {' and '.join(conditions)}" if conditions else "", values
@@ -366,7 +366,7 @@ class Index:
     def _by_metric(self, asked: _Asked, quick: tuple[int, str, str], cut: list[int]) -> list[int]:
         """The first runs that match in the order of a metric, without those that lack it."""
         key, part, direction = quick
-        clause, values = self._where(asked, "m.key = ?", f"m.{part} is not null")
+        clause, values = self._where(asked, "m.key = ?", f"m.{part} is not null", few=part == "last")
         sql = (
             f"select m.run from metrics m cross join runs r on r.num = m.run{clause}"
             f" order by m.{part} {direction}, r.started desc, r.id desc limit ? offset ?"
@@ -427,6 +427,8 @@ class Index:
             return look()
 
     def _fall_back(self, error: Exception) -> None:
+        if isinstance(error, (sqlite3.ProgrammingError, sqlite3.InterfaceError)):
+            raise error  # ours, not the cache's
         path = None
         self._db.close()
         if isinstance(error, sqlite3.OperationalError) and _only_unwritable(error):

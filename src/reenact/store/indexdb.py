@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-VERSION = 4
+VERSION = 5
 """Of the tables below; a database with another number is made anew."""
 
 _SCHEMA = (
@@ -24,11 +24,6 @@ _SCHEMA = (
     "create index runs_id on runs (id, stamp)",
     "create index runs_open on runs (id) where stamp is null",
     "create index runs_started on runs (started, id, replay_of, sweep)",
-    "create index runs_seq on runs (seq)",
-    "create index runs_recipe on runs (recipe)",
-    "create index runs_name on runs (name) where name is not null",
-    "create index runs_sweep on runs (sweep) where sweep is not null",
-    "create index runs_resumes on runs (resumes) where resumes is not null",
     "create table names (key integer primary key, name text not null unique)",
     "create table tags (tag text, run integer, primary key (tag, run)) without rowid",
     "create table params (key integer, run integer, number real, text text, primary key (key, run)) without rowid",
@@ -38,6 +33,13 @@ _SCHEMA = (
     # Folders that are there and in which no run has begun yet; runs that are gone, for those who follow changes.
     "create table pending (id text primary key) without rowid",
     "create table gone (seq integer, id text)",
+)
+_LATER = (
+    "create index if not exists runs_seq on runs (seq)",
+    "create index if not exists runs_recipe on runs (recipe)",
+    "create index if not exists runs_name on runs (name) where name is not null",
+    "create index if not exists runs_sweep on runs (sweep) where sweep is not null",
+    "create index if not exists metrics_last on metrics (key, last)",
 )
 RUN_COLUMNS = (
     *("id", "stamp", "seq", "replay_of", "sweep", "resumes", "name", "experiment", "status", "detail", "exit_code"),
@@ -65,7 +67,7 @@ def open_database(path: Path, wait: float) -> sqlite3.Connection:
     for _ in range(3):
         db = None
         try:
-            db = sqlite3.connect(path, timeout=wait, isolation_level=None)
+            db = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
             version = db.execute("pragma user_version").fetchone()[0]
             if version == 0 and not db.execute("select count(*) from sqlite_master").fetchone()[0]:
                 create_tables(db)
@@ -100,7 +102,7 @@ def discard(path: Path) -> None:
 
 def in_memory(path: Path | None = None) -> sqlite3.Connection:
     """A database in memory: a copy of the one at a path as far as that can be read, else an empty one."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
+    db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     if path is not None and os.path.exists(path):
         try:
             there = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=1, uri=True)
@@ -112,7 +114,7 @@ def in_memory(path: Path | None = None) -> sqlite3.Connection:
                 there.close()
         except sqlite3.Error:
             db.close()
-            db = sqlite3.connect(":memory:", isolation_level=None)
+            db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     create_tables(db)
     return prepare(db)
 
@@ -130,6 +132,12 @@ def create_tables(db: sqlite3.Connection) -> None:
     except BaseException:
         db.execute("rollback")
         raise
+
+
+def finish(db: sqlite3.Connection) -> None:
+    """Make what is quicker made at once, when the runs are in: nothing needs it, but to be quick. Raises sqlite3.Error."""
+    for statement in _LATER:
+        db.execute(statement)
 
 
 def prepare(db: sqlite3.Connection) -> sqlite3.Connection:

@@ -21,7 +21,7 @@ from typing import Any, Union
 
 from ..record.changed import read_notes
 from ..record.ids import RUN_ID
-from .indexdb import DETAIL_COLUMNS, RUN_COLUMNS
+from .indexdb import DETAIL_COLUMNS, RUN_COLUMNS, finish
 from .project import Store
 from .runrows import Found, read_run
 
@@ -126,7 +126,10 @@ class Refresher:
             gone = [run for run in known if run not in now]
         gone += [run for run in self._pending() if run not in now]
         self._take(changed, gone, known)
-        if changed or gone or cost >= _QUICK or self._db.execute("select checked from meta").fetchone()[0] is None:
+        first = self._db.execute("select checked from meta").fetchone()[0] is None
+        if first:
+            finish(self._db)
+        if changed or gone or cost >= _QUICK or first:
             self._set(looked=looked, checked=began, cost=cost, notes=notes.inode, offset=notes.offset)
 
     def _look_at_some(self, more: Iterable[str]) -> None:
@@ -142,8 +145,8 @@ class Refresher:
         wanted.update(dict.fromkeys(self._pending()))
         gone: set[str] = set()
         if looked is None or looked != before[0]:
+            known = self._ids()  # before the names: what another process adds meanwhile is not gone
             names = set(self._names())
-            known = self._ids()
             gone |= known - names
             wanted.update(dict.fromkeys(name for name in names - known if RUN_ID.fullmatch(name)))
         now = self._stamps(wanted)
@@ -170,9 +173,8 @@ class Refresher:
             some = order[start : start + _BATCH]
             if start:
                 # Another process may be at the same work.
-                known = self._known(some)
-                some = [run for run in some if known.get(run) != changed[run]]
-                seen = {**seen, **known}
+                seen = self._known(some)
+                some = [run for run in some if seen.get(run) != changed[run]]
             found: list[_Stamped] = []
             empty: list[str] = []
             now = time.time_ns()

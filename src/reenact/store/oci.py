@@ -54,8 +54,9 @@ def add_run(folder: Path, blobs: BlobStore, run_id: str, config: bytes, manifest
     """
     entry = _put_image(blobs, run_id, config, manifest)
     with _locked(folder):
-        entries = [old for old in read_index(folder) if _ref(old) != run_id]
-        _write_index(folder, [*entries, entry])
+        if not _append(folder, run_id, entry):
+            entries = [old for old in read_index(folder) if _ref(old) != run_id]
+            _write_index(folder, [*entries, entry])
     return str(entry["digest"])
 
 
@@ -162,6 +163,31 @@ def _ref(entry: dict[str, Any]) -> str | None:
 def _write_index(folder: Path, entries: list[dict[str, Any]]) -> None:
     index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": sorted(entries, key=lambda e: str(_ref(e)))}
     write_atomic(folder / "index.json", canonical_json(index))
+
+
+def _append(folder: Path, run_id: str, entry: dict[str, Any]) -> bool:
+    """Put an entry after the last one, as its place is where the run is the newest: of 100,000 entries the others are not read.
+
+    Returns:
+        False where its place is another, the run is listed already, or the file is not as `_write_index` leaves it.
+    """
+    try:
+        data = (folder / "index.json").read_bytes()
+    except OSError:
+        return False
+    name = b'"' + REF_NAME.encode() + b'":"'
+    at = data.rfind(name)
+    if not (data.startswith(_HEAD) and data.endswith(_TAIL)) or run_id.encode() in data:
+        return False
+    if at >= 0 and data[at + len(name) : data.index(b'"', at + len(name))] > run_id.encode():
+        return False
+    more = b"," if at >= 0 else b""
+    write_atomic(folder / "index.json", data[: -len(_TAIL)] + more + canonical_json(entry) + _TAIL)
+    return True
+
+
+_HEAD = b'{"manifests":['
+_TAIL = b"]," + canonical_json({"mediaType": INDEX_TYPE, "schemaVersion": 2})[1:]
 
 
 @contextmanager

@@ -48,24 +48,29 @@ class Order(NamedTuple):
     quick: tuple[int, str, str] | None = None
 
 
-def where_clause(node: Node, key: Key) -> tuple[str, list[Any]]:
+def where_clause(node: Node, key: Key, few: bool = False) -> tuple[str, list[Any]]:
     """SQL condition on ``runs as r`` for a query, and the values of its placeholders.
 
     A name that is no field matches a param or a metric (its last value; ``name.best``, ``.min``, ``.max``,
     ``.first``, ``.count`` for others). A run that has neither does not match, whatever the operator.
 
+    Args:
+        node: the query.
+        key: numbers of names.
+        few: it will be asked of few runs, so that params and metrics are better looked up one by one than listed before.
+
     Raises:
         ReenactError: ``bad-query``, for a comparison of a number field with text.
     """
     if isinstance(node, Compare):
-        return _compare(node, key)
+        return _compare(node, key, few)
     if isinstance(node, Not):
-        clause, values = where_clause(node.part, key)
+        clause, values = where_clause(node.part, key, few)
         return f"not coalesce({clause}, 0)", values
     clauses: list[str] = []
     values = []
     for part in node.parts:
-        clause, more = where_clause(part, key)
+        clause, more = where_clause(part, key, few)
         clauses.append(clause)
         values.extend(more)
     return "(" + (" and " if isinstance(node, And) else " or ").join(clauses) + ")", values
@@ -102,7 +107,7 @@ def order_by(sort: str | None, key: Key) -> Order:
     return Order(joins, order, values, (of_metric, part, direction) if of_param < 0 else None)
 
 
-def _compare(node: Compare, key: Key) -> tuple[str, list[Any]]:
+def _compare(node: Compare, key: Key, few: bool) -> tuple[str, list[Any]]:
     if node.name in _TAG_FIELDS:
         clause, value = _text_test("tag", node)
         if node.op == "!=":
@@ -121,10 +126,10 @@ def _compare(node: Compare, key: Key) -> tuple[str, list[Any]]:
                 valid=f"{node.name} with one of = != < <= > >= and a number",
             )
         return f"r.{_NUMBER_FIELDS[node.name]} {node.op} ?", [number]
-    return _param_or_metric(node, key)
+    return _param_or_metric(node, key, few)
 
 
-def _param_or_metric(node: Compare, key: Key) -> tuple[str, list[Any]]:
+def _param_or_metric(node: Compare, key: Key, few: bool) -> tuple[str, list[Any]]:
     metric, part = _metric_of(node.name)
     number = node.number
     if number is None and node.text.lower() in ("true", "false"):
@@ -132,17 +137,23 @@ def _param_or_metric(node: Compare, key: Key) -> tuple[str, list[Any]]:
     of_param = key("params", node.name)
     if number is None or node.op == "~":
         clause, value = _text_test("text", node)
-        return f"r.num in (select run from params where key = ? and {clause})", [of_param, value]
+        return _has("params", clause, few), [of_param, value]
     of_metric = key("metrics", metric)
     tests: list[str] = []
     values: list[Any] = []
     if of_param >= 0:
-        tests.append(f"r.num in (select run from params where key = ? and number {node.op} ?)")
+        tests.append(_has("params", f"number {node.op} ?", few))
         values += [of_param, number]
     if of_metric >= 0:
-        tests.append(f"r.num in (select run from metrics where key = ? and {part} {node.op} ?)")
+        tests.append(_has("metrics", f"{part} {node.op} ?", few))
         values += [of_metric, number]
     return f"({' or '.join(tests) or '0'})", values
+
+
+def _has(table: str, test: str, few: bool) -> str:
+    if few:
+        return f"exists (select 1 from {table} where key = ? and run = r.num and {test})"
+    return f"r.num in (select run from {table} where key = ? and {test})"
 
 
 def _text_test(column: str, node: Compare) -> tuple[str, str]:
