@@ -145,6 +145,16 @@ def test_what_needs_no_wrapper(project: Path) -> None:
     assert run["metrics"]["loss"]["last"] == 1.5 and run["complete"]
 
 
+def test_a_figure_of_plotly_is_a_page_and_draws_no_random_id(project: Path) -> None:
+    pytest.importorskip("plotly")
+    script = "import plotly.graph_objects as go\nfig = go.Figure(go.Scatter(y=[1, 3, 2]))\nreenact.log(p=fig); reenact.log(p=fig)\n"
+    found, run = logged(project, script)
+    first, second = found["p"]
+    assert first.kind == "html" and first.path == second.path, "equal pages, so no id at random"
+    assert first.path is not None and first.path.suffix == ".html" and "Plotly.newPlot" in first.path.read_text()
+    assert run["complete"]
+
+
 def test_tables_texts_histograms_pages_and_sounds(project: Path) -> None:
     found, run = logged(
         project,

@@ -87,6 +87,8 @@ class Media:
             if len(content) > FILE:
                 raise ValueError(f"it has {len(content):,} bytes; up to {FILE:,} are kept")
             line: dict[str, Any] = {"n": redact_text(str(name)[:NAME])[0], "k": kind, "s": step, "t": now}
+            if suffix == ".html":
+                line["k"] = "html"  # a figure that is a page
             if caption is not None:
                 line["c"] = redact_text(str(caption)[:CAPTION])[0]
             if kind == "text" and secret_name(str(name), fields["d"]):
