@@ -63,9 +63,13 @@ def test_xgboost(tmp_path: Path) -> None:
         "          evals_result=history, verbose_eval=False)\n"
         "model = xgb.XGBClassifier(n_estimators=3).fit(X, y, eval_set=[(X, y)], verbose=False)\n"
         "xgb.train({}, train, 2)\n"
-        "json.dump([history, model.evals_result()], open('told.json', 'w'))\n",
+        "folds = xgb.cv({}, train, 3, nfold=2, as_pandas=False)\n"
+        "json.dump([history, model.evals_result(), folds], open('told.json', 'w'))\n",
         "xgboost",
     )
     expected = {f"xgboost/{data}.{name}": values for data, one in told[0].items() for name, values in one.items()}
     expected |= {f"xgboost.2/{data}.{name}": values for data, one in told[1].items() for name, values in one.items()}
-    assert len(expected) == 3 and found == expected
+    for data in ("train", "test"):
+        expected[f"xgboost.3/{data}.rmse.mean"] = told[2][f"{data}-rmse-mean"]
+        expected[f"xgboost.3/{data}.rmse.std"] = told[2][f"{data}-rmse-std"]
+    assert len(expected) == 7 and found == expected

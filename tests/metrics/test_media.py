@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -321,9 +322,10 @@ def test_a_program_that_closes_our_descriptors_goes_on(project: Path) -> None:
     found, _ = logged(
         project,
         "import os\nreenact.log(a=reenact.text(1))\nos.closerange(3, 1000)\nfile = open('mine', 'w')\n"
-        "reenact.log(b=reenact.text(2)); file.write('own'); file.close()\n",
+        "reenact.log(a=reenact.text(2)); file.write('own'); file.close()\n"
+        "import atexit; atexit.register(lambda: reenact.log(a=reenact.text(3)))\n",
     )
-    assert (project / "mine").read_text() == "own" and found["a"][0].data == "1" and found["b"][0].data == "2"
+    assert (project / "mine").read_text() == "own" and [one.data for one in found["a"]] == ["1", "2", "3"]
 
 
 def test_secrets_are_redacted(project: Path) -> None:
@@ -442,3 +444,10 @@ def test_histograms_of_any_numbers() -> None:
             assert sum(found["counts"]) == len(case) and len(found["counts"]) == bins and not left
             assert found["edges"] == sorted(set(found["edges"])) and len(found["edges"]) == bins + 1
             assert found["edges"][0] <= min(case) and max(case) <= found["edges"][-1]
+
+
+def test_show_names_them(project: Path) -> None:
+    _, run = logged(project, "for i in range(3):\n    reenact.log({'a [b]': reenact.text('x' * i)}, step=i * 1000)\n")
+    done = reenact("show", run["run"], cwd=project)
+    assert done.returncode == 0
+    assert re.search(r"^ +a \[b\] +text +3 +2,000 +9 B$", done.stdout, re.MULTILINE), done.stdout

@@ -63,6 +63,7 @@ class Media:
         self._start = start
         # Reentrant, for signal handlers.
         self._lock = RLock()
+        self._path = ""
         self._fd = -1
         self._identity = (-1, -1)
         self._torn = False
@@ -107,8 +108,13 @@ class Media:
     def _open(self) -> None:
         if self._fd >= 0 and still_ours(self._fd, self._identity):
             return
-        os.makedirs(self._folder, exist_ok=True)
-        self._process, self._fd = open_unique(self._folder, self._process, ".jsonl")
+        if self._path:  # the program has closed it, or is at its end
+            flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            self._fd = move_up(os.open(self._path, flags))
+        else:
+            os.makedirs(self._folder, exist_ok=True)
+            self._process, self._fd = open_unique(self._folder, self._process, ".jsonl")
+            self._path = os.path.join(self._folder, self._process + ".jsonl")
         self._identity = identity(self._fd)
 
     def _write(self, fields: dict[str, Any]) -> None:
