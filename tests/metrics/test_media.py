@@ -451,3 +451,16 @@ def test_show_names_them(project: Path) -> None:
     done = reenact("show", run["run"], cwd=project)
     assert done.returncode == 0
     assert re.search(r"^ +a \[b\] +text +3 +2,000 +9 B$", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_files_of_the_program_called_like_pythons(project: Path) -> None:
+    (project / "own").mkdir()
+    for name in ("hashlib", "struct", "io", "bisect", "array"):
+        (project / "own" / f"{name}.py").write_text("raise ImportError('the program own')\n")
+    (project / "own" / "train.py").write_text(
+        "import reenact\nreenact.log(a=reenact.image([[1]]), h=reenact.histogram([1, 2]), p=reenact.html('x' * 2000000))\n"
+    )
+    run = record("own/train.py", cwd=project)
+    found = {one.name: one for one in read_media(run_folder(project, run))}
+    assert set(found) == {"a", "h", "p"}, manifest(project, run)["gaps"]
+    assert found["p"].path is not None and found["p"].path.stat().st_size == 2_000_000

@@ -128,9 +128,7 @@ class Media:
 
     def _file(self, name: str, step: int, content: bytes, suffix: str) -> str:
         """The file with a content, relative to the folder: one that is there already, or a new one."""
-        from hashlib import sha256
-
-        digest = sha256(content).digest()
+        digest = _digest(content)
         if digest in self._files:
             return self._files[digest]
         folder = os.path.join(self._folder, self._process)
@@ -167,6 +165,15 @@ class Media:
             self._fd = -1
 
 
+def _digest(content: bytes) -> bytes:
+    try:
+        # Not hashlib: this is imported late, when a file of the program's own may be called like that.
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+    return blake2b(content).digest()
+
+
 def safe(name: str) -> str:
     """A file name for the name of a metric: letters, digits, ``_``, ``.`` and ``-``, up to 60 of them."""
     return re.sub(r"[^A-Za-z0-9_.]+", "-", name)[:60].strip(".-") or "media"
@@ -184,8 +191,7 @@ def _converted(kind: str, value: Any, options: dict[str, Any]) -> tuple[dict[str
     if kind == "html":
         if hasattr(value, "to_html"):
             return {}, *_figure(value)
-        found, left = summaries.text(value)
-        return _noted({}, left), found.encode("utf-8", "replace"), ".html"
+        return {}, summaries.text(value, FILE)[0].encode("utf-8", "replace"), ".html"
     if kind == "audio":
         if isinstance(value, (bytes, bytearray)):
             return {}, bytes(value), ".wav"
@@ -213,14 +219,14 @@ def _figure(value: Any) -> tuple[bytes, str]:
     if hasattr(value, "to_html"):
         # With an id of ours: plotly would draw one at random.
         page = value.to_html(include_plotlyjs="cdn", full_html=True, div_id="figure")
-        return page.encode("utf-8", "replace"), ".html"
+        return redact_text(page)[0].encode("utf-8", "replace"), ".html"
     if isinstance(value, bytes):  # drawn by somebody else already
         return pictures.encoded(value)
     if not hasattr(value, "savefig"):
         value = value.get_figure() if hasattr(value, "get_figure") else value
     if not hasattr(value, "savefig"):
         raise ValueError(f"{type(value).__name__} is no figure")
-    from io import BytesIO
+    from _io import BytesIO
 
     file = BytesIO()
     stale = getattr(value, "stale", None)
