@@ -97,7 +97,7 @@ def test_compare_and_diff(page: Any, ui: Ui) -> None:
     page.locator(".row", has_text="fast").locator("input").check()
     page.click("text=compare 2")
     page.wait_for_selector("#divergence h2")
-    assert page.locator("#divergence .add").first.is_visible()
+    assert page.locator("#differences .add").first.is_visible()
     assert page.locator(".legend button").count() == 2
     with page.expect_download() as found:
         page.click("text=report as one file")

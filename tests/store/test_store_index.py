@@ -10,6 +10,7 @@ from runfolder import RunFolder
 from reenact.errors import ReenactError
 from reenact.record.labels import Labels, write_labels
 from reenact.record.verdicts import Verdict, write_verdict
+from reenact.store import indexing
 from reenact.store.index import Index
 from reenact.store.project import Store
 from reenact.store.refs import resolve
@@ -100,7 +101,7 @@ def test_an_unchanged_run_is_not_read_again(store: Store, three: list[str], monk
     for run_id in three:
         os.utime(store.run_dir(run_id), (1_000_000, 1_000_000))
     Index(store).close()
-    monkeypatch.setattr(Index, "_read", lambda self, run_id: pytest.fail(f"read {run_id} again"))
+    monkeypatch.setattr(indexing, "read_run", lambda folder, *_: pytest.fail(f"read {folder.name} again"))
     assert len(Index(store).rows()) == 3
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,10 @@ KEYS = (
 
 _SPARKED = 200
 """Runs whose curves are drawn: each is read from its run folder."""
+_LONG = 2_000
+"""Runs from which on a listing is printed while it is read."""
+_NEAR = 2_000
+"""Names that one that no run has is compared with."""
 
 
 @click.command(name="ls", short_help="List the runs.")
@@ -69,15 +74,25 @@ def ls(
         towards = _towards(best, smallest, sort)
         if best is not None:
             sort = f"{best}.min" if towards == "min" else f"-{best}.max"
-        rows = index.rows(where, tags, experiment, sort, limit, everything)
+        found = index.each(where, tags, experiment, sort, limit, everything)
         if where:
             check_where(where, index)
         for run, problem in sorted(index.problems.items()):
             say(f"warning: {run}: {problem}")
+        if as_json and group is None and not chosen and best is None:
+            _print_json(found)
+            return 0
+        rows = list(islice(found, _LONG + 1))
+        if len(rows) > _LONG and not (chosen or spark or best or group is not None):
+            if sort:
+                _check_sort(sort, rows, index)
+            _print_long(chain(rows, found), rows, sort)
+            return 0
+        rows += found
         if best is not None:
             _check_metric(best, rows, index)
         elif sort and not as_json:
-            _check_sort(sort, rows)
+            _check_sort(sort, rows, index)
         keys = _keys(chosen, rows, index)
         if as_json and group is None:
             _print_json(rows)
@@ -96,11 +111,23 @@ def ls(
     return 0
 
 
-def _print_json(rows: Sequence[RunRow]) -> None:
+def _print_json(rows: Iterable[RunRow]) -> None:
     from ..record.canonical import canonical_json
 
-    data = [{key: getattr(row, key) for key in KEYS} for row in rows]
-    sys.stdout.write(canonical_json(data).decode() + "\n")
+    before = "["
+    for row in rows:
+        data = {key: getattr(row, key) for key in KEYS}
+        sys.stdout.write(before + canonical_json(data).decode())
+        before = ","
+    sys.stdout.write("]\n" if before == "," else "[]\n")
+
+
+def _print_long(rows: Iterable[RunRow], first: Sequence[RunRow], sort: str | None) -> None:
+    from ..report.console import console
+    from ..report.longtable import print_runs
+
+    told = dict.fromkeys(["loss", *_sorted_by(first, sort)])
+    print_runs(console(sys.stdout), rows, [name for name in told if any(name in row.metrics for row in first)])
 
 
 def _print_table(rows: Sequence[RunRow], sort: str | None) -> None:
@@ -228,19 +255,18 @@ def _keys(chosen: Sequence[str], rows: Sequence[RunRow], index: Index) -> list[s
 
     if not chosen:
         return []
-    from ..report.runcolumns import FIELDS, known_names, metric_of
+    from ..report.runcolumns import FIELDS, PARTS, known_names, metric_of
 
     known = known_names(rows)
-    every: dict[str, None] = {}
     found: list[str] = []
     for words in chosen:
         for key in [words] if words in known else [word.strip() for word in words.split(",")]:
             if not key:
                 continue
             if key not in FIELDS and key not in known and metric_of(key, known) is None:
-                every = every or dict.fromkeys(index.names())
-                if key not in every and metric_of(key, every) is None:
-                    valid = [*FIELDS, *every]
+                stem, _, part = key.rpartition(".")
+                if not index.has_name(key) and not (part in PARTS and index.has_name(stem)):
+                    valid = [*FIELDS, *index.names(_NEAR)]
                     near = difflib.get_close_matches(key, valid, n=3, cutoff=0.5)
                     raise ReenactError(
                         "unknown-key",
@@ -279,12 +305,12 @@ def check_where(where: str, index: Index) -> None:
     from ..store.query import names
     from ..store.sql import FIELDS
 
-    known = index.names()
-    if not known and not index.rows(include_replays=True, limit=1):
+    if not index.rows(include_replays=True, limit=1):
         return
     for name in names(where):
-        if name in FIELDS or name in known or name.rpartition(".")[0] in known:
+        if name in FIELDS or index.has_name(name) or index.has_name(name.rpartition(".")[0]):
             continue
+        known = index.names(_NEAR)
         valid = [*(field for field in FIELDS if field != "tags"), *known]
         near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
         raise ReenactError(
@@ -295,16 +321,16 @@ def check_where(where: str, index: Index) -> None:
         )
 
 
-def _check_sort(sort: str, rows: Sequence[Any]) -> None:
+def _check_sort(sort: str, rows: Sequence[Any], index: Index) -> None:
     """A key that no run has would leave the order as it was without a word."""
     from ..errors import ReenactError
     from ..store.sql import FIELDS
 
     key = sort.lstrip("-+")
-    names = dict.fromkeys(name for row in rows for name in (*row.metrics, *row.params))
     fields = [field for field in FIELDS if field not in ("tag", "tags")]
-    if not rows or key in fields or key in names or key.rpartition(".")[0] in names:
+    if not rows or key in fields or index.has_name(key) or index.has_name(key.rpartition(".")[0]):
         return
+    names = dict.fromkeys(name for row in rows[:_LONG] for name in (*row.metrics, *row.params))
     raise ReenactError(
         "unknown-key", f"no run here has {key!r} to sort by", valid=", ".join([*fields, *list(names)[:20]])
     )

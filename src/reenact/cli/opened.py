@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..report.indexprogress import IndexProgress
     from ..store.index import Index
     from ..store.project import Store
 
@@ -32,5 +33,28 @@ def project() -> Iterator[tuple[Store, Index]]:
     from ..store.project import Store
 
     store = Store.open(os.getcwd())
-    with Index(store) as index:
+    progress = _Progress()
+    try:
+        index = Index(store, progress=progress)
+    finally:
+        progress.stop()
+    with index:
         yield store, index
+
+
+class _Progress:
+    """Tells how far the index is, where there is much to read; what draws it is imported then."""
+
+    def __init__(self) -> None:
+        self._told: IndexProgress | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._told is None:
+            from ..report.indexprogress import IndexProgress
+
+            self._told = IndexProgress(sys.stderr)
+        self._told(done, total)
+
+    def stop(self) -> None:
+        if self._told is not None:
+            self._told.stop()

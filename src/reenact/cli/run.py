@@ -50,7 +50,11 @@ class _Run(click.Command):
     metavar="TEMPLATE",
     help="Metrics are what it prints like this: 'loss: {loss:f}'. Without it, the usual shapes are found.",
 )
-@click.option("--mlflow", is_flag=True, help="Copy it into MLflow when it has ended (reenact mirror mlflow).")
+@click.option(
+    "--mlflow/--no-mlflow",
+    default=None,
+    help="Copy it into MLflow while it goes on, by a process of its own (docs/trackers.md).",
+)
 @click.option("--python", metavar="PATH", help="Interpreter for scripts, instead of the python on PATH.")
 @click.option(
     "-d", "--detach", is_flag=True, help="Return at once, and print the id: the run outlives the terminal and ssh."
@@ -67,7 +71,7 @@ def command(
     deterministic: bool,
     once: bool,
     templates: tuple[str, ...],
-    mlflow: bool,
+    mlflow: bool | None,
     python: str | None,
     detach: bool,
     as_json: bool,
@@ -86,6 +90,7 @@ def command(
     from ..replay.contained import check_inside
     from ..replay.session import Request
     from ..store.project import Store
+    from . import mirroring
 
     for text in templates:
         template(text)
@@ -102,6 +107,7 @@ def command(
         argv, kind = wanted.command(cwd, python)
     env.pop("REENACT_PYTHON", None)
     store = Store.open(cwd, create=True)
+    settings = mirroring.wanted(store, mlflow)
     container = None
     if wanted is not None:
         container, env = wanted.container(store.root, env, lambda text: _say(quiet, text))
@@ -130,21 +136,26 @@ def command(
     if earlier is not None:
         _say(quiet, f"run before as {_described(earlier)}")
     if detach:
-        return _detached(store, request, quiet, as_json, mlflow)
-    return record(store, request, quiet, as_json, earlier, mlflow)
+        return _detached(store, request, quiet, as_json, settings)
+    return record(store, request, quiet, as_json, earlier, settings)
 
 
-def _detached(store: Any, request: Any, quiet: bool, as_json: bool, mlflow: bool) -> int:
+def _detached(store: Any, request: Any, quiet: bool, as_json: bool, settings: Any) -> int:
     """Start a request in a process that goes on without us; its id on stdout."""
     from ..execute.daemon import leave
     from ..execute.detached import DetachedExecutor
     from ..replay.session import begin
+    from . import mirroring
 
     def work(tell: Any) -> None:
         try:
             session = begin(store, request)
-            session.execute(DetachedExecutor(), echo=False, on_start=lambda: tell(json.dumps({"run": session.run})))
-            _mirror(store, session.run, mlflow, True)
+
+            def started() -> None:
+                mirroring.begin(store, session.run, settings)
+                tell(json.dumps({"run": session.run}))
+
+            session.execute(DetachedExecutor(), echo=False, on_start=started)
         except ReenactError as error:
             fields = {"slug": error.slug, "what": error.what, "valid": error.valid, "fix": error.fix}
             tell(json.dumps({"error": {**fields, "exit_code": error.exit_code}}))
@@ -165,13 +176,19 @@ def _detached(store: Any, request: Any, quiet: bool, as_json: bool, mlflow: bool
     return 0
 
 
-def record(store: Any, request: Any, quiet: bool, as_json: bool, earlier: Any = None, mlflow: bool = False) -> int:
-    """Execute a request, and tell what became of it; the exit code of the command."""
+def record(store: Any, request: Any, quiet: bool, as_json: bool, earlier: Any = None, settings: Any = None) -> int:
+    """Execute a request, and tell what became of it; the exit code of the command.
+
+    Args:
+        settings: how it is copied into MLflow meanwhile; None for not at all.
+    """
     from ..replay.session import begin
+    from . import mirroring
 
     session = begin(store, request)
+    copies: list[Any] = []
     try:
-        manifest = session.execute()
+        manifest = session.execute(on_start=lambda: copies.append(mirroring.begin(store, session.run, settings)))
     except ReenactError as error:
         if session.exit is None:
             raise
@@ -181,7 +198,9 @@ def record(store: Any, request: Any, quiet: bool, as_json: bool, earlier: Any = 
     _end(quiet, manifest, earlier)
     _tell_left(quiet, session.run_dir, manifest)
     _advise(quiet, session.run_dir, manifest)
-    _mirror(store, manifest.run, mlflow, quiet)
+    told = mirroring.end(copies[0], settings) if copies else None
+    if told:
+        _say(quiet, told)
     _print_json(as_json, manifest)
     return manifest.exit_code if manifest.exit_code is not None else 1
 
@@ -208,14 +227,12 @@ def _not_sealed(error: ReenactError, session: Any) -> ReenactError:
 def _tried(store: Any, request: Any) -> Any:
     """An earlier run with the same recipe; the runs of another command are not looked into."""
     from ..probe.redact import redact_argv
-    from ..replay.tried import find_tried
+    from ..replay.tried import LOOK_BACK, find_tried
     from ..store.index import Index
 
     words = redact_argv(request.argv)[0]
-    rows = [
-        row for row in Index(store).rows(sort="-started") if row.status in ("finished", "failed") and row.sweep is None
-    ]
-    same = [row.id for row in rows if list(row.command) == words] if rows else []
+    with Index(store) as index:
+        same = index.same_command(words, LOOK_BACK)
     return find_tried(store, request, same) if same else None
 
 
@@ -251,20 +268,6 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
     if missing:
         done = f"{len(manifest.trials) - missing} of {len(manifest.trials)} trials have ended"
         _say(quiet, f"{done}; go on with `reenact sweep resume {manifest.run}`")
-
-
-def _mirror(store: Any, run: str, wanted: bool, quiet: bool) -> None:
-    """A copy for MLflow; where that does not work the run is none the worse, and can be copied later."""
-    if not wanted:
-        return
-    from ..mirror.mlflow import Mirror
-
-    try:
-        mirror = Mirror(store)
-        mirror.copy(run)
-        _say(quiet, f"copied to MLflow at {mirror.uri}")
-    except ReenactError as error:
-        _say(quiet, f"not copied to MLflow: {error.what}; later: `reenact mirror mlflow {run}`")
 
 
 def _tell_left(quiet: bool, run_dir: Any, manifest: Any) -> None:

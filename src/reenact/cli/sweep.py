@@ -56,6 +56,7 @@ def resume(run: str, failed: bool, as_json: bool, quiet: bool) -> int:
     """
     from ..replay.resume import continued_by, resuming, sweep_of
     from ..store.refs import resolve
+    from . import mirroring
     from .run import record
 
     with project() as (store, index):
@@ -74,7 +75,7 @@ def resume(run: str, failed: bool, as_json: bool, quiet: bool) -> int:
     if not quiet:
         say(f"{_told(todo)}" if todo else "no trial is known to be missing: the sweep goes on where it was cut short")
     with resuming(store, sweep, again, _Said(quiet)) as request:
-        return record(store, request, quiet, as_json)
+        return record(store, request, quiet, as_json, settings=mirroring.wanted(store, None))
 
 
 class _Said:

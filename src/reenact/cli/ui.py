@@ -12,10 +12,12 @@ import click
 from .opened import say
 
 if TYPE_CHECKING:
+    from ..store.project import Store
     from ..ui.server import Server
     from ..ui.site import Page
 
 _PORT = 7177
+_MLFLOW_PORT = 5000
 
 
 @click.command(name="ui", short_help="Look at all runs in the browser.")
@@ -24,13 +26,14 @@ _PORT = 7177
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that it is served on.")
 @click.option("--read-only", is_flag=True, help="Names, tags and notes cannot be changed.")
+@click.option("--mlflow", is_flag=True, help="MLflow's own page instead, on what was mirrored (needs all of MLflow).")
 @click.option(
     "--open/--no-open",
     "show",
     default=None,
     help="Open the browser (by default where this is a terminal with a display).",
 )
-def command(port: int | None, host: str, read_only: bool, show: bool | None) -> int:
+def command(port: int | None, host: str, read_only: bool, mlflow: bool, show: bool | None) -> int:
     """Serve a page with all runs of this project: filter, sort, group, compare, curves of runs that go on. Ctrl-C ends it.
 
     The page is served to this machine only, and to whoever has the address with its token. With --host 0.0.0.0 others reach it too.
@@ -39,6 +42,8 @@ def command(port: int | None, host: str, read_only: bool, show: bool | None) -> 
     from ..ui.site import Page
 
     store = Store.open(os.getcwd())
+    if mlflow:
+        return _mlflow(store, host, port, show)
     page = Page(store, writable=not read_only)
     try:
         server = _server(page, host, port)
@@ -60,6 +65,20 @@ def command(port: int | None, host: str, read_only: bool, show: bool | None) -> 
     finally:
         page.close()
     return 0
+
+
+def _mlflow(store: Store, host: str, port: int | None, show: bool | None) -> int:
+    from ..mirror.mlflowpage import serve
+
+    def ready(url: str) -> None:
+        sys.stdout.write(url + "\n")
+        sys.stdout.flush()
+        say("Ctrl-C ends it")
+        if _shown(show):
+            webbrowser.open(url)
+
+    say("MLflow's server is starting")
+    return serve(store, port or _MLFLOW_PORT, host, ready)
 
 
 def _server(page: Page, host: str, port: int | None) -> Server:

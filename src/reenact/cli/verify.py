@@ -50,6 +50,7 @@ def command(
     from ..report.verdict import render_verdict
     from ..store.project import Store
     from ..store.refs import resolve
+    from .mirroring import judged
 
     store = Store.open(os.getcwd())
     options = Options(
@@ -64,8 +65,10 @@ def command(
         echo=show_output,
         keep=keep_workspace,
     )
+    baseline = resolve(store, run)
     with VerifyProgress(sys.stderr) as progress:
-        found = verify(store, resolve(store, run), options, progress)
+        found = verify(store, baseline, options, progress)
+    judged(store, baseline)
     if found.log_tail:
         sys.stderr.write("reenact: the replay's last lines:\n" + "".join(f"  {line}\n" for line in found.log_tail))
     if as_json:

@@ -1,41 +1,43 @@
-"""Runs in MLflow: params, metrics, tags, outputs; written by MLflow's own client, in a process that the training knows nothing of."""
+"""Runs in MLflow: params, metrics, tags, inputs, outputs, models; while they go on or afterwards, each point exactly once."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import islice
-from pathlib import Path
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
-from ..errors import EXIT_MISSING, ReenactError
+from ..errors import ReenactError
 from ..record import layout
-from ..record.schema import Manifest, Start, load_manifest, load_start
-from ..record.series import Follower
+from ..record.journal import read_journals
+from ..record.labels import read_labels
+from ..record.params import gather
+from ..record.params.base import Context
+from ..record.schema import Manifest, load_manifest, load_start
+from ..record.series import Follower, Series
+from ..record.typed import hide_typed_secrets
 from ..record.verdicts import read_verdicts
 from ..store.project import Store
-
-RUN = "reenact.run"
-"""Tag of a run of MLflow's: the run that it is a copy of."""
+from . import progress as states
+from .files import Extra, log_files
+from .inputs import datasets
+from .models import log_models
+from .names import LONGEST_PARAM, LONGEST_TAG, Keys, text
+from .progress import Progress, ProgressFile
+from .settings import Settings
+from .stamps import Point, Stamps
+from .times import milliseconds
+from .tracker import METRICS_AT_ONCE, RUN, Tracker, batches, by_bytes
 
 DONE = "reenact.mirrored"
-"""Tag of one that is whole: the result of the run."""
+"""Tag of a copy that is whole: the result of the run."""
 
 VERDICT = "reenact.verdict"
 """Tag: the last verdict on the run."""
 
-METRICS_AT_ONCE = 1000
-PARAMS_AT_ONCE = 100
-LONGEST_VALUE = 6000
-"""What MLflow takes in one request, and as the value of one param."""
-
+_PARENT = "mlflow.parentRunId"
+_NOTE = "mlflow.note.content"
 _STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,174 +50,412 @@ class Copied:
     points: int
 
 
+class Copy:
+    """The copy of one run, which is carried on with every `step`.
+
+    Args:
+        store: whose run.
+        run: its id.
+        tracker: where to.
+        settings: how.
+        extras: files besides those of the record; see `files.Extra`.
+    """
+
+    def __init__(
+        self, store: Store, run: str, tracker: Tracker, settings: Settings, extras: tuple[Extra, ...] = ()
+    ) -> None:
+        self.run = run
+        self.file = ProgressFile(store.folder / "cache", tracker.uri, run)
+        self.progress = self.file.read() or Progress(run, trying=None)
+        self._store = store
+        self._tracker = tracker
+        self._settings = settings
+        self._extras = extras
+        self._folder = store.run_dir(run)
+        self._start = load_start(self._folder / layout.START)
+        self._began = milliseconds(self._start.started)
+        self._attached = False
+        self._there: dict[str, str] = {}
+        self._follower: Follower | None = None
+        self._metrics, self._params = Keys(), Keys()
+        self._stamps: dict[str, Stamps] = {}
+        self._journal_size = -1
+        self.fresh = False
+        """Something was to be done in the last step."""
+
+    def step(self) -> bool:
+        """Send what is new; true once the run is sealed and all of it is there.
+
+        Raises:
+            ReenactError: what was sent stays, and the next step goes on.
+        """
+        sealed = self._sealed()
+        try:
+            if not self._attached:
+                self._attach(sealed)
+            if sealed is not None and self._there.get(DONE) == sealed.result:
+                self._refresh(sealed)
+                self._note(states.DONE)
+                self.fresh = False
+                return True
+            self.fresh = True
+            self._note(states.SENDING)
+            self._send_points(sealed)
+            self._send_params(sealed)
+            if sealed is None:
+                self._note(states.SENDING)
+                return False
+            self._describe(sealed)
+        except ReenactError as error:
+            self._attached = False
+            self._stamps.clear()
+            self._note(states.UNREACHED if error.slug == "no-tracking-server" else states.REFUSED, error.what)
+            raise
+        self._note(states.DONE)
+        return True
+
+    def _sealed(self) -> Manifest | None:
+        path = self._folder / layout.MANIFEST
+        return load_manifest(path) if path.exists() else None
+
+    def _note(self, state: str, detail: str = "") -> None:
+        if (self.progress.state, self.progress.detail) != (state, detail):
+            self.progress.state, self.progress.detail = state, detail
+            self.file.write(self.progress)
+
+    # Which run of MLflow's it is.
+
+    def _attach(self, sealed: Manifest | None) -> None:
+        """Find the copy, or begin one. Where it was lost (its database was removed), it is begun anew."""
+        found = self._tracker.get(self.progress.mlflow, self.run) if self.progress.mlflow else None
+        if found is None:
+            copies = self._copies()
+            if copies:
+                found = copies[0]
+                self.progress = Progress(self.run, found.info.run_id, trying=None)
+            else:
+                found = self._begin(sealed)
+                self.progress = Progress(self.run, found.info.run_id)
+            self.file.write(self.progress)
+        self._there = dict(found.data.tags)
+        self._attached = True
+        self.progress.params.update(found.data.params)
+
+    def _begin(self, sealed: Manifest | None) -> Any:
+        experiment = self._experiment()
+        tags = {RUN: self.run, **self._label_tags()}
+        parent = self._parent(sealed)
+        if parent:
+            tags[_PARENT] = parent
+        if self._start.user:
+            tags["mlflow.user"] = text(self._start.user, LONGEST_TAG)
+        started = milliseconds(sealed.started) if sealed is not None else self._began
+        self._tracker.ask(lambda client: client.create_run(experiment, started, tags, self._name(sealed)))
+        # A request whose answer was lost, or that was worked on late, has made one, too: the first counts for everybody.
+        copies = self._copies()
+        for other in copies[1:]:
+            self._delete(other.info.run_id)
+        return copies[0]
+
+    def _experiment(self) -> str:
+        name = self._start.experiment or self._settings.experiment or self._store.root.name
+        return self._tracker.experiment(name)
+
+    def _copies(self, run: str | None = None) -> list[Any]:
+        return self._tracker.find(run or self.run, self._experiment())
+
+    def _delete(self, mlflow: str) -> None:
+        self._tracker.ask(lambda client: client.delete_run(mlflow))
+
+    def _name(self, sealed: Manifest | None) -> str:
+        # The start.json of a trial is its sweep's, name and all.
+        own = sealed is None or sealed.trial_of is None or (self._folder / layout.LABELS).exists()
+        name = read_labels(self._folder).name if own else sealed.name if sealed is not None else None
+        return text(name or self.run, LONGEST_TAG)
+
+    def _again(self) -> None:
+        """Begin another copy: something that was sent early has turned out to be called otherwise, and MLflow takes nothing back."""
+        self._delete(self.progress.mlflow)
+        self.progress = Progress(self.run)
+        self.file.write(self.progress)
+        self._metrics, self._params, self._stamps = Keys(), Keys(), {}
+        self._attach(self._sealed())
+
+    def _parent(self, sealed: Manifest | None) -> str | None:
+        if sealed is None or sealed.trial_of is None:
+            return None
+        sweeps = self._copies(sealed.trial_of.run)
+        return sweeps[0].info.run_id if sweeps else None
+
+    # Metrics.
+
+    def _send_points(self, sealed: Manifest | None) -> None:
+        series, sources = self._read(sealed is not None)
+        known = self.progress.sources
+        if any(known.get(name, source) != source for name, source in sources.items()):
+            self._again()
+        self.progress.sources = dict(sources)
+        self._resolve(series)
+        points = self._fresh(series)
+        for batch in batches(points, METRICS_AT_ONCE):
+            self._send(batch)
+        self._set_tags(_told_names("metric", self._metrics))
+
+    def _read(self, whole: bool) -> tuple[dict[str, Series], dict[str, str]]:
+        """Everything that there is. Once it is sealed it is read from the beginning, as everybody else will read it."""
+        if self._follower is None or whole:
+            before = self._follower.series() if self._follower is not None else {}
+            self._follower = Follower(self._folder, None, self._store.series_folder)
+            self._follower.poll()
+            if whole:
+                self._follower.finish()
+                self._check(before, self._follower.series())
+        else:
+            self._follower.poll()
+        return self._follower.series(), self._follower.sources()
+
+    def _check(self, before: dict[str, Series], now: dict[str, Series]) -> None:
+        """What was read while it was written is what is there: a thread may have filled in a point late."""
+        for name, old in before.items():
+            new, sent = now.get(name), self.progress.sent.get(name, 0)
+            if (
+                new is None
+                or new.steps[:sent] != old.steps[:sent]
+                or new.values[:sent].tobytes() != old.values[:sent].tobytes()
+            ):
+                self._stamps.pop(name, None)
+                if self.progress.trying is not None:
+                    self.progress.sent[name] = 0
+                    self.progress.trying[name] = sent
+
+    def _resolve(self, series: Mapping[str, Series]) -> None:
+        """Ask the server what has arrived of what was last sent, and send the rest of that."""
+        trying = self.progress.trying
+        if trying is None:
+            trying = {name: len(one) for name, one in series.items()}
+        if not trying:
+            return
+        for name, stop in trying.items():
+            one = series.get(name)
+            start = self.progress.sent.get(name, 0)
+            if one is None or stop <= start:
+                continue
+            arrived = self._tracker.history(self.progress.mlflow, self._metrics.key(name))
+            missing = []
+            for point in Stamps(self._began).points(one, start, min(stop, len(one))):
+                if arrived[point.kept()]:
+                    arrived[point.kept()] -= 1
+                else:
+                    missing.append((name, point))
+            for batch in batches(iter(missing), METRICS_AT_ONCE):
+                self._log(batch)
+            self.progress.sent[name] = min(stop, len(one))
+        self.progress.trying = {}
+        self.file.write(self.progress)
+
+    def _fresh(self, series: Mapping[str, Series]) -> Iterator[tuple[str, Point]]:
+        for name, one in series.items():
+            start = self.progress.sent.get(name, 0)
+            if len(one) > start:
+                stamps = self._stamps.setdefault(name, Stamps(self._began))
+                for point in stamps.points(one, start, len(one)):
+                    yield name, point
+
+    def _send(self, batch: Any) -> None:
+        """Send points that follow those that were sent; which, is on disk before."""
+        trying: dict[str, int] = {}
+        for name, _ in batch:
+            trying[name] = trying.get(name, self.progress.sent.get(name, 0)) + 1
+        self.progress.trying = trying
+        self.file.write(self.progress)
+        self._log(batch)
+        self.progress.sent = {**self.progress.sent, **trying}
+        self.progress.trying = {}
+
+    def _log(self, batch: Any) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [Metric(self._metrics.key(name), point.value, point.time, point.step) for name, point in batch]
+        self._tracker.ask(lambda client: client.log_batch(self.progress.mlflow, metrics=metrics))
+        self.progress.points += len(metrics)
+
+    # Params.
+
+    def _send_params(self, sealed: Manifest | None) -> None:
+        from mlflow.entities import Param
+
+        values = sealed.params if sealed is not None else self._early()
+        wanted = {self._params.key(name): text(value, LONGEST_PARAM) for name, value in values.items()}
+        there = self.progress.params
+        if sealed is not None and any(there.get(key, value) != value for key, value in wanted.items()):
+            self._again()
+            self._send_points(sealed)
+            there = self.progress.params
+        params = [Param(key, value) for key, value in wanted.items() if key not in there]
+        for batch in by_bytes(iter(params), lambda one: 2 * len(ascii(one.value)) + len(one.key)):
+            self._tracker.ask(partial(_log_params, self.progress.mlflow, batch))
+            there.update({one.key: one.value for one in batch})
+        self._set_tags(_told_names("param", self._params))
+
+    def _early(self) -> dict[str, Any]:
+        """The params so far, once the program has got as far as its first metric: what it does with its command line is known then."""
+        size = sum(path.stat().st_size for path in (self._folder / layout.JOURNAL).glob("*.jsonl"))
+        if size == self._journal_size or not any(not name.startswith("system/") for name in self.progress.sent):
+            return {}
+        self._journal_size = size
+        journals, _ = read_journals(self._folder)
+        start = hide_typed_secrets(self._folder, self._start, journals, write=False)
+        return {name: param.value for name, param in gather(Context(self._folder, start, journals)).items()}
+
+    # What is known at the end.
+
+    def _describe(self, sealed: Manifest) -> None:
+        self._set_tags(self._told(sealed))
+        found = datasets(sealed)
+        for some in batches(iter(found), 100):
+            self._tracker.ask(partial(_log_inputs, self.progress.mlflow, some))
+        if self._settings.artifacts:
+            log_files(self._tracker, self._store, sealed, self.progress.mlflow, self._extras)
+            log_models(self._tracker, self._store, sealed, self.progress.mlflow)
+        ended = milliseconds(sealed.ended) if sealed.ended else None
+        status = _STATUS.get(sealed.status, "FAILED")
+        self._tracker.ask(lambda client: client.set_terminated(self.progress.mlflow, status, ended))
+        # A request that was given up may have been worked on all the same, and have made a second copy.
+        for other in self._copies():
+            if other.info.run_id != self.progress.mlflow:
+                self._delete(other.info.run_id)
+        self._set_tags({DONE: sealed.result})
+
+    def _refresh(self, sealed: Manifest) -> None:
+        """What may change of a run that is over: its verdict, its labels, its sweep being there."""
+        labels = self._label_tags()
+        wanted = {VERDICT: self._verdict(), **labels}
+        parent = self._parent(sealed) if sealed.trial_of is not None and _PARENT not in self._there else None
+        if parent:
+            wanted[_PARENT] = parent
+        self._set_tags(wanted)
+        gone = [tag for tag in self._there if tag.startswith("tag.") and tag not in labels]
+        gone += [_NOTE] if _NOTE in self._there and _NOTE not in labels else []
+        for tag in gone:
+            self._tracker.ask(partial(_delete_tag, self.progress.mlflow, tag))
+            del self._there[tag]
+        name = self._name(sealed)
+        if self._there.get("mlflow.runName", name) != name:
+            self._tracker.ask(lambda client: client.update_run(self.progress.mlflow, name=name))
+
+    def _told(self, sealed: Manifest) -> dict[str, str]:
+        git = sealed.code.git
+        told = {
+            "reenact.recipe": sealed.recipe,
+            "reenact.result": sealed.result,
+            "reenact.complete": str(sealed.complete).lower(),
+            "reenact.exit_code": "" if sealed.exit_code is None else str(sealed.exit_code),
+            "reenact.gaps": ", ".join(sorted({gap.id for gap in sealed.gaps})),
+            "reenact.dirty": str(git.dirty).lower() if git is not None else "",
+            "reenact.host": sealed.command.host,
+            "reenact.image": str((sealed.container or {}).get("image") or ""),
+            VERDICT: self._verdict(),
+            "mlflow.source.name": " ".join(sealed.command.argv),
+            "mlflow.source.type": "LOCAL",
+            "mlflow.source.git.commit": (git.commit if git is not None else None) or "",
+            "mlflow.source.git.branch": (git.branch if git is not None else None) or "",
+            **self._label_tags(),
+        }
+        return {name: value for name, value in told.items() if value}
+
+    def _label_tags(self) -> dict[str, str]:
+        labels = read_labels(self._folder)
+        keys = Keys()
+        tags = {f"tag.{keys.key(tag)}"[-250:]: "true" for tag in labels.tags}
+        if labels.note:
+            tags[_NOTE] = text(labels.note, LONGEST_TAG)
+        return tags
+
+    def _verdict(self) -> str:
+        found = read_verdicts(self._folder)
+        return found[-1].verdict if found else ""
+
+    def _set_tags(self, wanted: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        tags = [RunTag(name, text(value, LONGEST_TAG)) for name, value in wanted.items()]
+        tags = [tag for tag in tags if tag.value and self._there.get(tag.key) != tag.value]
+        for some in by_bytes(iter(tags), lambda one: 2 * len(ascii(one.value)) + len(one.key)):
+            self._tracker.ask(partial(_log_tags, self.progress.mlflow, some))
+            self._there.update({tag.key: tag.value for tag in some})
+
+
+def _told_names(kind: str, keys: Keys) -> dict[str, str]:
+    """Tags that tell the names that MLflow would not have taken."""
+    return {f"reenact.{kind}.{key[-230:]}": name for key, name in keys.renamed().items()}
+
+
+def _log_params(mlflow: str, params: list[Any], client: Any) -> None:
+    client.log_batch(mlflow, params=params)
+
+
+def _log_tags(mlflow: str, tags: list[Any], client: Any) -> None:
+    client.log_batch(mlflow, tags=tags)
+
+
+def _log_inputs(mlflow: str, datasets: Sequence[Any], client: Any) -> None:
+    client.log_inputs(mlflow, list(datasets))
+
+
+def _delete_tag(mlflow: str, tag: str, client: Any) -> None:
+    client.delete_tag(mlflow, tag)
+
+
 class Mirror:
     """Copies of runs in one tracking server, or in its files.
 
     Args:
         store: whose runs.
-        uri: as MLflow takes it; MLFLOW_TRACKING_URI when None, else a SQLite file in the store.
+        settings: where to, and how; its ``uri`` is set (see `settings.with_uri`).
+        extras: files besides those of the record.
 
     Raises:
         ReenactError: ``no-mlflow`` (exit code 4).
     """
 
-    def __init__(self, store: Store, uri: str | None = None) -> None:
-        # Of this process alone, and before the import: a server that is down is told soon, and asked again later.
-        for name, value in (("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"), ("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")):
-            os.environ.setdefault(name, value)
-        os.environ.setdefault("MLFLOW_ENABLE_ASYNC_LOGGING", "false")
-        try:
-            from mlflow import MlflowClient
-        except ImportError:
-            raise ReenactError(
-                "no-mlflow",
-                "MLflow is not installed beside reenact",
-                fix='pip install "reenact[mlflow]"',
-                exit_code=EXIT_MISSING,
-            ) from None
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.folder / 'mlflow.db'}"
+    def __init__(self, store: Store, settings: Settings, extras: tuple[Extra, ...] = ()) -> None:
+        assert settings.uri is not None
+        self.uri = settings.uri
         self._store = store
-        self._client: Any = self._said(lambda: MlflowClient(self.uri, self.uri))
+        self._settings = settings
+        self._extras = extras
+        self._tracker = Tracker(settings.uri, store.folder)
 
-    def copy(self, run: str, *, artifacts: bool = True) -> Copied:
-        """Copy a run as it stands; one that is whole there already is left alone, one that was cut short is made anew.
+    def begin(self, run: str) -> Copy:
+        """The copy of a run, to be carried on while it goes on."""
+        return Copy(self._store, run, self._tracker, self._settings, self._extras)
+
+    def copy(self, run: str) -> Copied:
+        """Copy a run as it stands, or go on with its copy.
 
         Raises:
-            ReenactError: ``no-tracking-server`` (exit code 4), or what MLflow says. Nothing is lost: it can be copied again.
+            ReenactError: ``no-tracking-server`` (exit code 4), ``being-mirrored``, or what MLflow says. Nothing is lost: the same again goes on.
         """
-        return self._said(lambda: self._copy(run, artifacts))
-
-    def _copy(self, run: str, artifacts: bool) -> Copied:
-        folder = self._store.run_dir(run)
-        start = load_start(folder / layout.START)
-        sealed = load_manifest(folder / layout.MANIFEST) if (folder / layout.MANIFEST).exists() else None
-        experiment = self._experiment(start.experiment or self._store.root.name)
-        found = read_verdicts(folder)
-        verdict = found[-1].verdict if found else ""
-        there = self._find(experiment, run)
-        if there is not None:
-            if sealed is not None and there.data.tags.get(DONE) == sealed.result:
-                if there.data.tags.get(VERDICT, "") != verdict:
-                    self._client.set_tag(there.info.run_id, VERDICT, verdict)
-                return Copied(run, there.info.run_id, False, 0)
-            self._client.delete_run(there.info.run_id)
-        copy = self._begin(experiment, run, start, sealed)
-        points = self._metrics(copy, folder, _milliseconds(start.started))
-        if sealed is not None:
-            self._describe(copy, sealed, verdict)
-            if artifacts:
-                self._artifacts(copy, sealed)
-            self._client.set_tag(copy, DONE, sealed.result)
-            ended = _milliseconds(sealed.ended) if sealed.ended else None
-            self._client.set_terminated(copy, _STATUS.get(sealed.status, "FAILED"), ended)
-        return Copied(run, copy, True, points)
-
-    def _begin(self, experiment: str, run: str, start: Start, sealed: Manifest | None) -> str:
-        tags = {RUN: run, "mlflow.source.name": " ".join(start.argv)[:LONGEST_VALUE], "mlflow.user": start.user or ""}
-        tags |= {f"tag.{tag}": "true" for tag in start.tags}
-        if start.note:
-            tags["mlflow.note.content"] = start.note
-        if sealed is not None and sealed.trial_of is not None:
-            sweep = self._find(experiment, sealed.trial_of.run)
-            if sweep is not None:
-                tags["mlflow.parentRunId"] = sweep.info.run_id
-        made = self._client.create_run(experiment, _milliseconds(start.started), tags, start.name or run)
-        return str(made.info.run_id)
-
-    def _metrics(self, copy: str, folder: Path, began: int) -> int:
-        from mlflow.entities import Metric
-
-        follower = Follower(folder, None, self._store.folder / "cache" / "series")
-        follower.poll()
-        follower.finish()
-        count = 0
-
-        def points() -> Iterator[Any]:
-            for name, series in follower.series().items():
-                key = _key(name)
-                for at, value in enumerate(series.values):
-                    time = series.times[at] if series.times is not None else 0.0
-                    when = began + int(1000 * time) if time == time else began
-                    yield Metric(key, value, when, series.steps[at])
-
-        for batch in _batches(points(), METRICS_AT_ONCE):
-            self._client.log_batch(copy, metrics=batch)
-            count += len(batch)
-        return count
-
-    def _describe(self, copy: str, sealed: Manifest, verdict: str) -> None:
-        from mlflow.entities import Param, RunTag
-
-        params = [Param(_key(name), _text(value)) for name, value in sealed.params.items()]
-        for batch in _batches(iter(params), PARAMS_AT_ONCE):
-            self._client.log_batch(copy, params=batch)
-        told = {
-            "reenact.recipe": sealed.recipe,
-            "reenact.result": sealed.result,
-            "reenact.complete": str(sealed.complete).lower(),
-            "reenact.exit_code": str(sealed.exit_code),
-            VERDICT: verdict,
-            "mlflow.source.git.commit": (sealed.code.git.commit if sealed.code.git else None) or "",
-        }
-        told |= {f"reenact.input.{_key(file.path)}": file.digest for file in sealed.inputs[:50] if file.digest}
-        self._client.log_batch(copy, tags=[RunTag(name, value) for name, value in told.items() if value])
-
-    def _artifacts(self, copy: str, sealed: Manifest) -> None:
-        folder = self._store.run_dir(sealed.run)
-        for name in (layout.MANIFEST, layout.LOG, layout.PYLOCK):
-            if (folder / name).exists():
-                self._client.log_artifact(copy, str(folder / name), "reenact")
-        for output in sealed.outputs:
-            if not self._store.blobs.has(output.digest):
-                continue
-            inside = output.path if not os.path.isabs(output.path) else os.path.basename(output.path)
-            with tempfile.TemporaryDirectory(prefix="reenact-mlflow-") as place:
-                file = Path(place) / os.path.basename(inside)
-                shutil.copyfile(self._store.blobs.path(output.digest), file)
-                self._client.log_artifact(copy, str(file), os.path.join("outputs", os.path.dirname(inside)).rstrip("/"))
-
-    def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        return str(found.experiment_id if found is not None else self._client.create_experiment(name))
-
-    def _find(self, experiment: str, run: str) -> Any:
-        found = self._client.search_runs([experiment], f"tags.`{RUN}` = '{run}'", max_results=1)
-        return found[0] if found else None
-
-    def _said(self, work: Callable[[], T]) -> T:
-        """Do something with MLflow; what it raises becomes an error that a person can act on."""
-        try:
-            return work()
-        except ReenactError:
-            raise
-        except Exception as error:
-            text = " ".join(str(error).split())[:400]
-            unreached = any(
-                sign in text for sign in ("Max retries", "Connection", "timed out", "API request to", "resolve")
-            )
-            raise ReenactError(
-                "no-tracking-server" if unreached else "mlflow-failed",
-                f"MLflow at {self.uri} {'cannot be reached' if unreached else 'refuses'}: {type(error).__name__}: {text}",
-                fix="start it, or name another with --uri; then type the same again: nothing is copied twice",
-                exit_code=EXIT_MISSING if unreached else 1,
-            ) from None
+        copy = self.begin(run)
+        with copy.file.held() as mine:
+            if not mine:
+                raise ReenactError(
+                    "being-mirrored",
+                    f"another process copies {run} at the moment",
+                    fix="wait until it is done",
+                    exit_code=1,
+                )
+            copy = self.begin(run)
+            before = copy.progress.points
+            copy.step()
+            return Copied(run, copy.progress.mlflow, copy.fresh, copy.progress.points - before)
 
 
-def _batches(items: Iterator[T], size: int) -> Iterator[Sequence[T]]:
-    while batch := list(islice(items, size)):
-        yield batch
-
-
-def _key(name: str) -> str:
-    """A name that MLflow takes: letters, digits, ``_-. :/``."""
-    text = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "_-. :/") else "_" for sign in name)
-    return text.strip("/")[:250] or "_"
-
-
-def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
-
-
-def _milliseconds(time: str) -> int:
-    return int(datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp() * 1000)
+def trials_of(store: Store, run: str) -> list[str]:
+    """The trials of a run that is a sweep, once it is sealed."""
+    path = store.run_dir(run) / layout.MANIFEST
+    if not path.exists():
+        return []
+    return [
+        trial.run for trial in load_manifest(path).trials if trial.run is not None and store.run_dir(trial.run).exists()
+    ]

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ..errors import ReenactError
 from . import layout
+from .changed import note_change
 from .schema import load_start, write_struct
 
 
@@ -42,3 +43,4 @@ def write_labels(run_dir: str | os.PathLike[str], labels: Labels) -> None:
     """Replace the run's labels, atomically. Raises ReenactError as `write_atomic` does."""
     tags = list(dict.fromkeys(labels.tags))
     write_struct(Path(run_dir) / layout.LABELS, msgspec.structs.replace(labels, tags=tags))
+    note_change(run_dir)

@@ -121,6 +121,12 @@ class Follower:
         """Names of all metrics that were seen, also of those that are not wanted."""
         return list(self._places())
 
+    def sources(self) -> dict[str, str]:
+        """Where the points of each metric are from: the file, and their name in it. A name may come to mean another source: what a
+        program logs as ``loss`` comes before the losses of the trace, which then are ``loss@trace``.
+        """
+        return {name: f"{source.path.name}:{key}" for name, (source, key) in self._places().items()}
+
     def series(self) -> dict[str, Series]:
         """Everything so far. The arrays are those that `poll` appends to."""
         found: dict[str, Series] = {}
@@ -190,6 +196,7 @@ class _Rates:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._tail = JournalTail(path)
         self._optimizers: list[str] = []
         self._points: dict[str, Columns] = {}

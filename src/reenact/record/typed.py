@@ -21,13 +21,16 @@ REDACTED = "<redacted>"
 _LINES = ("argv", "orig_argv")
 
 
-def hide_typed_secrets(folder: Path, start: Start, journals: dict[str, list[dict[str, Any]]]) -> Start:
+def hide_typed_secrets(
+    folder: Path, start: Start, journals: dict[str, list[dict[str, Any]]], *, write: bool = True
+) -> Start:
     """Replaces such words in start.json, in the journals, and in what was read of both.
 
     Args:
         folder: the run folder.
         start: content of its start.json.
         journals: events by process; changed in place.
+        write: also in the files; False while the run goes on, when they are the program's to write.
 
     Returns:
         The start without them; the same when there are none.
@@ -37,14 +40,15 @@ def hide_typed_secrets(folder: Path, start: Start, journals: dict[str, list[dict
         return start
     for process, events in journals.items():
         cleaned = [_cleaned(event, hidden) for event in events]
-        if True in cleaned:
+        if True in cleaned and write:
             _rewrite(folder / layout.JOURNAL / f"{process}.jsonl", hidden)
     argv = list(start.argv)
     names = {name for one in hidden for name in one.apply(argv)}
     if argv == start.argv:
         return start
     start = msgspec.structs.replace(start, argv=argv, redacted=sorted({*start.redacted, *names}))
-    write_struct(folder / layout.START, start)
+    if write:
+        write_struct(folder / layout.START, start)
     return start
 
 

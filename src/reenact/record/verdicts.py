@@ -13,6 +13,7 @@ from msgspec import Struct
 from . import layout
 from .atomic import write_atomic
 from .canonical import canonical_json, digest_bytes
+from .changed import note_change
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://reenact.dev/verdict/v1"
@@ -62,6 +63,7 @@ def write_verdict(run_dir: str | os.PathLike[str], verdict: Verdict) -> Path:
     path = folder / layout.VERDICTS / f"{verdict.candidate}.json"
     write_atomic(path, canonical_json(statement))
     os.utime(folder)  # the index looks at the run folder's own time only
+    note_change(folder)
     return path
 
 

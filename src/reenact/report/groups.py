@@ -21,6 +21,7 @@ FIELDS = ("experiment", "tag", "tags", "name", "status", "sweep")
 """Fields of a run that groups can be made by, besides its params."""
 
 _CELL = 40
+_MANY = 1000
 
 
 @dataclass
@@ -117,12 +118,19 @@ def _stat(rows: Sequence[Row], metric: str, towards: Direction | None) -> Stat:
         return Stat(0, None, None, None, None)
     values = [float(value) for value, _ in found]
     mean = math.fsum(value / len(values) for value in values)
-    std = statistics.stdev(values) if len(values) > 1 else None
+    std = _std(values, mean) if len(values) > 1 else None
     towards = towards or _towards(metric)
     top = None
     if towards is not None:
         top = min(found, key=lambda pair: pair[0]) if towards == "min" else max(found, key=lambda pair: pair[0])
     return Stat(len(values), mean, std, None if top is None else float(top[0]), None if top is None else top[1])
+
+
+def _std(values: Sequence[float], mean: float) -> float:
+    if len(values) < _MANY:
+        return statistics.stdev(values)
+    # In exact fractions, as `statistics` does it, many take seconds.
+    return math.sqrt(math.fsum((value - mean) * (value - mean) for value in values) / (len(values) - 1))
 
 
 def _towards(metric: str) -> Direction | None:

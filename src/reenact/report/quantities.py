@@ -69,6 +69,11 @@ def ago(started: str | None, now: datetime | None = None) -> str:
     return "just now" if text == "now" else f"{text} ago"
 
 
+def day(time: str | None) -> str:
+    """``2026-11-21 07:40`` of a time in ISO 8601."""
+    return (time or "")[:16].replace("T", " ")
+
+
 def number(value: Any) -> str:
     """A number in at most six significant digits; other values as `plain` text."""
     if isinstance(value, float):

@@ -2,96 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
-from ..errors import ReenactError
-from ..record import layout
-from ..record.canonical import canonical_json
-from ..record.ids import RUN_ID
-from ..record.labels import read_labels
-from ..record.schema import Manifest, Metric, load_manifest, load_start
-from ..record.status import StatusInfo, run_status
-from ..record.trials import command_of
-from ..record.verdicts import read_verdicts
 from . import query as language
+from .indexdb import Unusable, discard, in_memory, open_database
+from .indexing import GONE, Refresher
 from .project import Store
+from .runrows import COLUMNS, RunRow, run_row, words_text
 from .sql import order_by, where_clause
 
-_decode = msgspec.json.Decoder().decode
-_VERSION = 3
-_SCHEMA = """
-create table runs (
-    id text primary key, stamp integer, replay_of text, sweep text, resumes text, name text, experiment text, status text, detail text,
-    exit_code integer, started text, ended text, duration real, recipe text, result text, complete integer, note text,
-    command text, tags text, params text, metrics text, verdicts text
-) without rowid;
-create index runs_started on runs (started);
-create index runs_recipe on runs (recipe);
-create table tags (tag text, run text, primary key (tag, run)) without rowid;
-create index tags_run on tags (run);
-create table params (name text, run text, number real, text text, primary key (name, run)) without rowid;
-create index params_run on params (run);
-create table metrics (
-    name text, run text, last real, low real, high real, count integer, first real, primary key (name, run)
-) without rowid;
-create index metrics_run on metrics (run);
-"""
-_COLUMNS = (
-    *(
-        "id",
-        "stamp",
-        "replay_of",
-        "sweep",
-        "resumes",
-        "name",
-        "experiment",
-        "status",
-        "detail",
-        "exit_code",
-        "started",
-        "ended",
-    ),
-    *("duration", "recipe", "result", "complete", "note", "command", "tags", "params", "metrics", "verdicts"),
-)
-# A folder whose time is this close to now may change again without its time changing.
-_RACY_NS = 2_000_000_000
+__all__ = ["Brief", "Changes", "Index", "Page", "RunRow"]
 
-
-@dataclass(frozen=True)
-class RunRow:
-    """One run of a listing. Durations in seconds; ``metrics`` maps a name to {last, min, max, count, first}."""
-
-    id: str
-    name: str | None
-    experiment: str | None
-    tags: list[str]
-    status: str
-    exit_code: int | None
-    started: str
-    ended: str | None
-    duration: float | None
-    params: dict[str, Any]
-    metrics: dict[str, dict[str, Any]]
-    recipe: str | None
-    result: str | None
-    complete: bool
-    verdicts: list[dict[str, Any]]
-    command: list[str]
-    note: str | None
-    replay_of: str | None
-    sweep: str | None
-    resumes: str | None
-    detail: str
+_WAIT = 5.0
+"""Seconds to wait for another process that writes the cache."""
+_AT_ONCE = 500
+"""Rows that are read together."""
+_RUN = ", ".join(f"r.{column}" for column in COLUMNS)
+COUNTED = ("experiment", "status", "tag", "sweep", "name")
+"""What `Index.counts` can count by."""
 
 
 class Brief(NamedTuple):
@@ -103,22 +33,61 @@ class Brief(NamedTuple):
     sweep: str | None
 
 
+class Page(NamedTuple):
+    """Some rows of a listing, and how many it has in all."""
+
+    rows: list[RunRow]
+    total: int
+
+
+class Changes(NamedTuple):
+    """What has changed since a token: ids of runs that are new or say something else now, and of those that are gone.
+
+    ``everything`` is true where that is not known, and all is to be asked for again. ``token`` is for the next time.
+    """
+
+    token: str
+    ids: list[str]
+    gone: list[str]
+    everything: bool
+
+
+class _Asked(NamedTuple):
+    """Which runs are asked for."""
+
+    where: str | None
+    tags: tuple[str, ...]
+    experiment: str | None
+    include_replays: bool
+
+
 class Index:
     """Lists, filters and sorts the runs of a store.
 
-    Opening it brings it up to date: changed run folders are read again, and runs that were interrupted are sealed.
+    Opening it brings it up to date: changed run folders are read again, and runs that were interrupted are sealed. Not thread-safe; any
+    number of processes may have one open.
 
     Args:
         store: the store.
         seal: called with the id of each interrupted, unsealed run; ``store.seal`` when None. What it raises as a
             ReenactError is kept in ``problems``.
+        progress: called with how many run folders have been read and how many there are to read, while many are.
     """
 
-    def __init__(self, store: Store, seal: Callable[[str], Any] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        seal: Callable[[str], Any] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
         self.store = store
         self.problems: dict[str, str] = {}
         self._seal = store.seal if seal is None else seal
-        self._db = self._open()
+        self._progress = progress
+        try:
+            self._use(open_database(store.index_path, _WAIT))
+        except Unusable:
+            self._use(in_memory(store.index_path))
         self.refresh()
 
     def __enter__(self) -> Index:
@@ -131,29 +100,60 @@ class Index:
         """Close the cache."""
         self._db.close()
 
-    def refresh(self) -> None:
-        """Read what has changed since the last time."""
-        try:
-            self._refresh()
-        except sqlite3.Error:
-            self._rebuild()
+    def _use(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._refresher = Refresher(self.store, db, self._seal, self.problems, self._progress)
 
-    def _rebuild(self) -> None:
-        """The cache is locked for long, cannot be written, or is corrupt: go on in memory; the folders are the truth."""
-        self._db.close()
-        try:
-            db = sqlite3.connect(self.store.index_path, timeout=0)
-            db.execute("pragma user_version = 0")  # the next one to open it makes it anew
-            db.close()
-        except sqlite3.Error:
-            pass
-        self._db = _create(sqlite3.connect(":memory:"))
-        self._refresh()
+    def refresh(self, every: bool = False) -> None:
+        """Read what has changed since the last time.
 
-    def names(self) -> list[str]:
-        """Names of the params and metrics that any run has, replays too."""
-        found = self._db.execute("select name from metrics union select name from params order by name")
-        return [row[0] for row in found]
+        Args:
+            every: look at every run folder, however many there are; see `indexing` for what is looked at otherwise.
+        """
+        self._safely(lambda: self._refresher.refresh(every))
+
+    def changed_since(self, token: str | None) -> Changes:
+        """Look for changes, a part of all run folders at a time, and tell what has changed since a token was given.
+
+        It takes some milliseconds where nothing has, and is meant to be asked once a second.
+
+        Args:
+            token: that of the last answer; None for the first.
+        """
+
+        def look() -> Changes:
+            self._refresher.poll()
+            generation, now = self._db.execute("select generation, seq from meta").fetchone()
+            fresh = f"{generation}.{now}"
+            if token == fresh:
+                return Changes(fresh, [], [], False)
+            head, _, number = (token or "").partition(".")
+            if head != generation or not number.isdigit() or int(number) < self._forgotten():
+                return Changes(fresh, [], [], True)
+            values = [int(number)]
+            ids = [row[0] for row in self._db.execute("select id from runs where seq > ? order by seq", values)]
+            there = set(ids)
+            gone = [row[0] for row in self._db.execute("select id from gone where seq > ? order by seq", values)]
+            return Changes(fresh, ids, [run for run in dict.fromkeys(gone) if run not in there], False)
+
+        return self._safely(look)
+
+    def _forgotten(self) -> int:
+        """What was removed up to this change is not known any more."""
+        sql = "select case when count(*) < ? then 0 else min(seq) end from gone"
+        return int(self._db.execute(sql, [GONE]).fetchone()[0])
+
+    def names(self, limit: int | None = None) -> list[str]:
+        """Names of the params and metrics that any run has, replays too; at most so many."""
+        sql = (
+            "select name from names n where exists (select 1 from metrics where key = n.key)"
+            " or exists (select 1 from params where key = n.key) order by name limit ?"
+        )
+        return [row[0] for row in self._ask(sql, [-1 if limit is None else limit])]
+
+    def has_name(self, name: str) -> bool:
+        """Whether any run has a param or metric of this name."""
+        return bool(self._safely(lambda: self._key("metrics", name) >= 0 or self._key("params", name) >= 0))
 
     def rows(
         self,
@@ -163,6 +163,9 @@ class Index:
         sort: str | None = None,
         limit: int | None = None,
         include_replays: bool = False,
+        *,
+        offset: int = 0,
+        ids: Sequence[str] | None = None,
     ) -> list[RunRow]:
         """The runs that match, newest first unless sorted otherwise.
 
@@ -173,269 +176,274 @@ class Index:
             sort: a field, param or metric; ``-`` before it for descending. Runs without it come last.
             limit: at most so many.
             include_replays: also the runs that are replays of others.
+            offset: so many of the first are left out.
+            ids: instead of all that: the runs of these ids, in this order; those that are not there are left out.
 
         Raises:
             ReenactError: ``bad-query`` (exit code 2).
         """
-        conditions: list[str] = []
-        values: list[Any] = []
-        if not include_replays:
-            conditions.append("replay_of is null")
-        if experiment is not None:
-            conditions.append("experiment = ?")
-            values.append(experiment)
-        for tag in tags:
-            conditions.append("id in (select run from tags where tag = ?)")
-            values.append(tag)
-        if where and where.strip():
-            clause, more = where_clause(language.parse(where))
-            conditions.append(clause)
-            values.extend(more)
-        order, more = order_by(sort)
-        sql = f"select * from runs{' where ' + ' and '.join(conditions) if conditions else ''} order by {order}"
-        values.extend(more)
-        if limit is not None:
-            sql += " limit ?"
-            values.append(limit)
-        return self._query(sql, values)
+        return list(self.each(where, tags, experiment, sort, limit, include_replays, offset=offset, ids=ids))
+
+    def each(
+        self,
+        where: str | None = None,
+        tags: Iterable[str] = (),
+        experiment: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+        include_replays: bool = False,
+        *,
+        offset: int = 0,
+        ids: Sequence[str] | None = None,
+    ) -> Iterator[RunRow]:
+        """As `rows`, one after the other: what is asked for is found at once, and read while it is gone through."""
+        if ids is not None:
+            return self._each(lambda: self._numbers_of(ids))
+        asked = _Asked(where, tuple(tags), experiment, include_replays)
+        return self._each(lambda: self._numbers(asked, sort, limit, offset))
+
+    def page(
+        self,
+        where: str | None = None,
+        sort: str | None = None,
+        offset: int = 0,
+        limit: int = 50,
+        *,
+        tags: Iterable[str] = (),
+        experiment: str | None = None,
+        include_replays: bool = False,
+    ) -> Page:
+        """Some of the runs that match, and how many match in all; only the rows of the page are read.
+
+        Args and errors as of `rows`. Of a listing that changes meanwhile, two pages may share a run or miss one: `changed_since` tells.
+        """
+        asked = _Asked(where, tuple(tags), experiment, include_replays)
+        rows = list(self._each(lambda: self._numbers(asked, sort, limit, offset)))
+        total = offset + len(rows) if 0 < len(rows) < limit else self._safely(lambda: self._count(asked))
+        return Page(rows, total)
+
+    def count(
+        self,
+        where: str | None = None,
+        *,
+        tags: Iterable[str] = (),
+        experiment: str | None = None,
+        include_replays: bool = False,
+    ) -> int:
+        """How many runs match. Args and errors as of `rows`."""
+        asked = _Asked(where, tuple(tags), experiment, include_replays)
+        return int(self._safely(lambda: self._count(asked)))
+
+    def counts(
+        self,
+        by: str,
+        where: str | None = None,
+        *,
+        tags: Iterable[str] = (),
+        experiment: str | None = None,
+        include_replays: bool = False,
+    ) -> list[tuple[str | None, int]]:
+        """How many of the runs that match have each value of a field, most first; None for those without.
+
+        Args:
+            by: one of `COUNTED`; a run counts once for each of its tags. The others are as of `rows`.
+        """
+        if by not in COUNTED:
+            raise ValueError(by)
+        asked = _Asked(where, tuple(tags), experiment, include_replays)
+
+        def look() -> list[tuple[str | None, int]]:
+            if by == "tag":
+                clause, values = self._where(asked)
+                head = "select t.tag, count(*) from tags t cross join runs r on r.num = t.run"
+                rows = self._db.execute(f"{head}{clause} group by t.tag order by 2 desc, 1", values).fetchall()
+                clause, values = self._where(asked, "r.num not in (select run from tags)")
+                without = self._db.execute(f"select null, count(*) from runs r{clause}", values).fetchone()
+                rows = [*rows, without] if without[1] else rows
+            else:
+                clause, values = self._where(asked)
+                sql = f"select r.{by}, count(*) from runs r{clause} group by r.{by} order by 2 desc, 1"
+                rows = self._db.execute(sql, values).fetchall()
+            return [(row[0], row[1]) for row in rows]
+
+        found: list[tuple[str | None, int]] = self._safely(look)
+        return found
 
     def briefs(self) -> list[Brief]:
         """All runs, replays and trials too, newest first, with what names them and no more."""
         sql = "select id, name, replay_of, sweep from runs order by started desc, id desc"
-        try:
-            return [Brief(*row) for row in self._db.execute(sql)]
-        except sqlite3.Error:
-            self._rebuild()
-            return [Brief(*row) for row in self._db.execute(sql)]
+        return [Brief(*row) for row in self._ask(sql)]
+
+    def latest(self, back: int = 0) -> str | None:
+        """The id of the last run that is no replay and no trial, or of the one so many before it; None when there are not as many."""
+        sql = (
+            "select id from runs where replay_of is null and sweep is null"
+            " order by started desc, id desc limit 1 offset ?"
+        )
+        return next((row[0] for row in self._ask(sql, [back])), None)
+
+    def latest_count(self) -> int:
+        """How many runs there are that are no replays and no trials."""
+        return int(self._ask("select count(*) from runs where replay_of is null and sweep is null")[0][0])
+
+    def named(self, name: str, replays: bool = False) -> list[Brief]:
+        """The runs of a name, newest first; without those that are replays unless these are asked for."""
+        also = "" if replays else " and replay_of is null"
+        sql = f"select id, name, replay_of, sweep from runs where name = ?{also} order by started desc, id desc"
+        return [Brief(*row) for row in self._ask(sql, [name])]
+
+    def beginning(self, start: str) -> list[Brief]:
+        """The runs whose ids begin so, replays and trials too, newest first."""
+        sql = (
+            "select id, name, replay_of, sweep from runs where id >= ? and id < ? and substr(id, 1, ?) = ?"
+            " order by started desc, id desc"
+        )
+        return [Brief(*row) for row in self._ask(sql, [start, start + "\U0010ffff", len(start), start])]
+
+    def near(self, part: str, limit: int) -> list[Brief]:
+        """The newest runs that are no replays, and those that have a part of an id in theirs, so many of each."""
+        head = "select id, name, replay_of, sweep from runs where replay_of is null"
+        order = "order by started desc, id desc limit ?"
+        found = self._ask(f"{head} {order}", [limit])
+        if part:
+            found += self._ask(f"{head} and instr(id, ?) > 0 {order}", [part, limit])
+        return list({row[0]: Brief(*row) for row in found}.values())
 
     def row(self, run_id: str) -> RunRow | None:
         """One run by its full id."""
-        found = self._query("select * from runs where id = ?", [run_id])
-        return found[0] if found else None
+        return next(iter(self.rows(ids=[run_id])), None)
 
     def trials(self, sweep: str) -> list[RunRow]:
         """The trials of a sweep, by the number of their job; none of a run that is no sweep."""
-        found = self._query("select * from runs where sweep = ?", [sweep])
-        return sorted(found, key=lambda row: int(row.id.rpartition(".")[2]))
+        return self.rows(ids=self.trial_ids(sweep))
+
+    def trial_ids(self, sweep: str) -> list[str]:
+        """Ids of the trials of a sweep, by the number of their job."""
+        found = [row[0] for row in self._ask("select id from runs where sweep = ?", [sweep])]
+        return sorted(found, key=lambda run: int(run.rpartition(".")[2]))
 
     def same_recipe(self, recipe: str) -> list[RunRow]:
         """Finished runs with this recipe, newest first."""
-        sql = "select * from runs where recipe = ? and status = 'finished' order by started desc, id desc"
-        return self._query(sql, [recipe])
+        sql = "select num from runs where recipe = ? and status = 'finished' order by started desc, id desc"
+        return list(self._each(lambda: self._nums(sql, [recipe])))
 
-    def _query(self, sql: str, values: list[Any]) -> list[RunRow]:
-        try:
-            return [_row(row) for row in self._db.execute(sql, values)]
-        except (sqlite3.Error, ValueError):
-            self._rebuild()
-            return [_row(row) for row in self._db.execute(sql, values)]
-
-    def _open(self) -> sqlite3.Connection:
-        path = self.store.index_path
-        for _ in range(2):
-            try:
-                db = sqlite3.connect(path, timeout=5)
-                version = db.execute("pragma user_version").fetchone()[0]
-                if version == _VERSION:
-                    return _prepare(db)
-                db.close()
-                if version == 0 and path.stat().st_size == 0:
-                    return _create(sqlite3.connect(path, timeout=5))
-            except sqlite3.OperationalError:
-                break  # locked or read-only
-            except (sqlite3.DatabaseError, OSError):
-                pass
-            # Another version, or corrupt: it is a cache.
-            try:
-                path.unlink(missing_ok=True)
-            except OSError:
-                break
-        return _create(sqlite3.connect(":memory:"))
-
-    def _refresh(self) -> None:
-        before = len(os.listdir(self.store.runs_folder)) if self.store.runs_folder.is_dir() else 0
-        self._read_changed()
-        if self.store.runs_folder.is_dir() and len(os.listdir(self.store.runs_folder)) != before:
-            self._read_changed()  # sealing a sweep has made its trials
-
-    def _read_changed(self) -> None:
-        known = dict(self._db.execute("select id, stamp from runs"))
-        now = time.time_ns()
-        present: dict[str, int] = {}
-        try:
-            with os.scandir(self.store.runs_folder) as entries:
-                for entry in entries:
-                    if RUN_ID.fullmatch(entry.name):
-                        # Its own time tells of manifest.json and labels.json (renamed into it) and of new verdicts
-                        # (write_verdict touches it): one stat a run, not three.
-                        present[entry.name] = entry.stat().st_mtime_ns
-        except OSError:
-            pass
-        gone = [(run_id,) for run_id in known if run_id not in present]
-        fresh = []
-        for run_id, stamp in present.items():
-            if known.get(run_id) == stamp:
-                continue
-            record = self._read(run_id)
-            if record is None:
-                gone.append((run_id,))
-                continue
-            row, manifest = record
-            row["stamp"] = stamp if manifest is not None and now - stamp > _RACY_NS else None
-            fresh.append((row, manifest))
-        if not gone and not fresh:
-            return
-        with self._db:
-            stale = [*gone, *((row["id"],) for row, _ in fresh)]
-            for table, key in (("runs", "id"), ("tags", "run"), ("params", "run"), ("metrics", "run")):
-                self._db.executemany(f"delete from {table} where {key} = ?", stale)
-            for row, manifest in fresh:
-                self._insert(row, manifest)
-
-    def _read(self, run_id: str) -> tuple[dict[str, Any], Manifest | None] | None:
-        folder = self.store.run_dir(run_id)
-        if not (folder / layout.START).exists() and not (folder / layout.MANIFEST).exists():
-            return None
-        status = run_status(folder)
-        if not status.sealed and status.status not in ("running", "unreadable"):
-            try:
-                self._seal(run_id)
-                status = run_status(folder)
-            except (ReenactError, OSError) as error:
-                self.problems[run_id] = str(error)
-        labels = read_labels(folder)
-        row: dict[str, Any] = dict.fromkeys(_COLUMNS)
-        row.update(id=run_id, name=labels.name, note=labels.note, status=status.status, detail=status.detail)
-        row.update(tags=labels.tags, params={}, metrics={}, verdicts=[], command=[], complete=False, started="")
-        manifest = None
-        try:
-            if status.sealed:
-                manifest = load_manifest(folder / layout.MANIFEST)
-                _describe(row, manifest, folder)
-            else:
-                _describe_start(row, folder, status)
-        except ReenactError as error:
-            row.update(status="unreadable", detail=error.what)
-            self.problems[run_id] = error.what
-        row["started"] = row["started"] or _time_of(run_id)
-        return row, manifest
-
-    def _insert(self, row: dict[str, Any], manifest: Manifest | None) -> None:
-        run_id = row["id"]
-        packed = {
-            key: canonical_json(value).decode() if isinstance(value, (list, dict)) else _storable(value)
-            for key, value in row.items()
-        }
-        marks = ", ".join("?" * len(_COLUMNS))
-        self._db.execute(f"insert into runs values ({marks})", [packed[column] for column in _COLUMNS])
-        self._db.executemany(
-            "insert or ignore into tags values (?, ?)", [(_storable(tag), run_id) for tag in row["tags"]]
+    def same_command(self, words: Sequence[str], limit: int) -> list[str]:
+        """Ids of ended runs of this command that are no replays and no trials, newest first, at most so many."""
+        sql = (
+            "select id from runs where command = ? and status in ('finished', 'failed') and replay_of is null and sweep is null"
+            " order by started desc, id desc limit ?"
         )
-        if manifest is None:
-            return
-        params = [(_storable(name), run_id, *_number_and_text(value)) for name, value in manifest.params.items()]
-        self._db.executemany("insert or ignore into params values (?, ?, ?, ?)", params)
-        metrics = [
-            (_storable(name), run_id, _real(m.last), _real(m.min), _real(m.max), m.count, _real(m.first))
-            for name, m in manifest.metrics.items()
-        ]
-        self._db.executemany("insert or ignore into metrics values (?, ?, ?, ?, ?, ?, ?)", metrics)
+        return [row[0] for row in self._ask(sql, [words_text(list(words)), limit])]
+
+    def _where(self, asked: _Asked, *also: str) -> tuple[str, list[Any]]:
+        """The ``where`` of a statement, and the values of its placeholders. ``also`` are conditions before those that are asked for."""
+        conditions, values = list(also), []
+        if not asked.include_replays:
+            conditions.append("r.replay_of is null")
+        if asked.experiment is not None:
+            conditions.append("r.experiment = ?")
+            values.append(asked.experiment)
+        for tag in asked.tags:
+            conditions.append("r.num in (select run from tags where tag = ?)")
+            values.append(tag)
+        if asked.where and asked.where.strip():
+            clause, more = where_clause(language.parse(asked.where), self._key)
+            conditions.append(clause)
+            values.extend(more)
+        return f" where {' and '.join(conditions)}" if conditions else "", values
+
+    def _numbers(self, asked: _Asked, sort: str | None, limit: int | None, offset: int) -> list[int]:
+        """The numbers of the runs that match, in order."""
+        order = order_by(sort, self._key)
+        if limit is not None and order.quick is not None:
+            found = self._by_metric(asked, order.quick, [limit, offset])
+            if len(found) == limit:
+                return found
+        clause, values = self._where(asked)
+        sql = f"select r.num from runs r{order.joins}{clause} order by {order.terms} limit ? offset ?"
+        return self._nums(sql, [*order.values, *values, -1 if limit is None else limit, offset])
+
+    def _by_metric(self, asked: _Asked, quick: tuple[int, str, str], cut: list[int]) -> list[int]:
+        """The first runs that match in the order of a metric, without those that lack it."""
+        key, part, direction = quick
+        clause, values = self._where(asked, "m.key = ?", f"m.{part} is not null")
+        sql = (
+            f"select m.run from metrics m cross join runs r on r.num = m.run{clause}"
+            f" order by m.{part} {direction}, r.started desc, r.id desc limit ? offset ?"
+        )
+        return self._nums(sql, [key, *values, *cut])
+
+    def _count(self, asked: _Asked) -> int:
+        clause, values = self._where(asked)
+        return int(self._db.execute(f"select count(*) from runs r{clause}", values).fetchone()[0])
+
+    def _nums(self, sql: str, values: Sequence[Any]) -> list[int]:
+        return [row[0] for row in self._db.execute(sql, values)]
+
+    def _numbers_of(self, ids: Sequence[str]) -> list[int]:
+        found: dict[str, int] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            some = list(ids[start : start + _AT_ONCE])
+            found.update(self._db.execute(f"select id, num from runs where id in ({_marks(some)})", some))
+        return [found[run] for run in ids if run in found]
+
+    def _each(self, find: Callable[[], list[int]]) -> Iterator[RunRow]:
+        """The rows of runs by their numbers, which `find` gives. What is wrong with the question is raised at once."""
+        return self._listed(find, self._safely(find))
+
+    def _listed(self, find: Callable[[], list[int]], nums: list[int]) -> Iterator[RunRow]:
+        done = 0
+        while done < len(nums):
+            try:
+                rows = self._read(nums[done : done + _AT_ONCE])
+            except (sqlite3.Error, ValueError) as error:
+                self._fall_back(error)
+                nums = find()  # in the other database they have other numbers
+                continue
+            done += _AT_ONCE
+            yield from rows
+
+    def _read(self, nums: Sequence[int]) -> list[RunRow]:
+        sql = (
+            f"select r.num, d.tags, d.params, d.metrics, d.verdicts, {_RUN} from runs r join details d on d.num = r.num"
+            f" where r.num in ({_marks(nums)})"
+        )
+        found = {row[0]: run_row(row[5:], row[1:5]) for row in self._db.execute(sql, list(nums))}
+        return [found[num] for num in nums if num in found]  # one may be gone meanwhile
+
+    def _key(self, table: str, name: str) -> int:
+        sql = f"select key from names n where name = ? and exists (select 1 from {table} where key = n.key)"
+        return next((row[0] for row in self._db.execute(sql, [name])), -1)
+
+    def _ask(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        return self._safely(lambda: self._db.execute(sql, values).fetchall())
+
+    def _safely(self, look: Callable[[], Any]) -> Any:
+        """What a look at the cache tells; where that cannot be written or is corrupt, go on in memory: the folders are the truth."""
+        try:
+            return look()
+        except (sqlite3.Error, ValueError) as error:
+            self._fall_back(error)
+            return look()
+
+    def _fall_back(self, error: Exception) -> None:
+        path = None
+        self._db.close()
+        if isinstance(error, sqlite3.OperationalError) and _only_unwritable(error):
+            path = self.store.index_path  # locked for long, or not ours to write: what it has is still true
+        else:
+            try:
+                discard(self.store.index_path)  # the next one to open it makes it anew
+            except Unusable:
+                pass
+        self._use(in_memory(path))
+        self._refresher.refresh(every=True)
 
 
-def _create(db: sqlite3.Connection) -> sqlite3.Connection:
-    with db:
-        db.executescript(_SCHEMA)
-        db.execute(f"pragma user_version = {_VERSION}")
-    return _prepare(db)
+def _only_unwritable(error: sqlite3.OperationalError) -> bool:
+    text = str(error)
+    return any(word in text for word in ("locked", "readonly", "read-only", "unable to open", "full"))
 
 
-def _prepare(db: sqlite3.Connection) -> sqlite3.Connection:
-    # A rollback journal: a write-ahead log does not work on shared file systems. A cache need not survive a crash.
-    db.execute("pragma journal_mode = delete")
-    db.execute("pragma synchronous = off")
-    db.row_factory = sqlite3.Row
-    return db
-
-
-def _describe(row: dict[str, Any], manifest: Manifest, folder: Path) -> None:
-    row.update(
-        experiment=manifest.experiment,
-        exit_code=manifest.exit_code,
-        started=manifest.started,
-        ended=manifest.ended,
-        duration=manifest.resources.wall,
-        params=manifest.params,
-        metrics={name: _plain_metric(metric) for name, metric in manifest.metrics.items()},
-        recipe=manifest.recipe,
-        result=manifest.result,
-        complete=manifest.complete,
-        command=command_of(manifest),
-        replay_of=manifest.replay_of,
-        sweep=manifest.trial_of.run if manifest.trial_of is not None else None,
-        resumes=manifest.resumes,
-        verdicts=[
-            {
-                "verdict": verdict.verdict,
-                "candidate": verdict.candidate,
-                "when": verdict.when,
-                "fresh_entropy": verdict.fresh_entropy,
-            }
-            for verdict in read_verdicts(folder)
-        ],
-    )
-
-
-def _describe_start(row: dict[str, Any], folder: Path, status: StatusInfo) -> None:
-    start = load_start(folder / layout.START)
-    row.update(experiment=start.experiment, started=start.started, command=start.argv, replay_of=start.replay_of)
-    row["resumes"] = start.resumes
-
-
-def _plain_metric(metric: Metric) -> dict[str, Any]:
-    return {"last": metric.last, "min": metric.min, "max": metric.max, "count": metric.count, "first": metric.first}
-
-
-def _row(row: sqlite3.Row) -> RunRow:
-    values = dict(row)
-    del values["stamp"]
-    for key in ("tags", "params", "metrics", "verdicts", "command"):
-        values[key] = _decoded(values[key])
-    for metric in values["metrics"].values():
-        for key, value in metric.items():
-            if isinstance(value, str):
-                metric[key] = float(value)
-    values["complete"] = bool(values["complete"])
-    return RunRow(**values)
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return _decode(text)
-    except (msgspec.DecodeError, UnicodeError):  # the escapes of a name that is no UTF-8
-        return json.loads(text)
-
-
-def _number_and_text(value: Any) -> tuple[float | None, str]:
-    if isinstance(value, bool):
-        return float(value), "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return _real(value), repr(value)
-    return None, _storable(value) if isinstance(value, str) else canonical_json(value).decode()
-
-
-def _storable(value: Any) -> Any:
-    """Text as SQLite takes it: a lone surrogate, as of an odd file name, becomes its escape."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-
-
-def _real(value: float | None) -> float | None:
-    # SQLite has no NaN: it becomes NULL, which no comparison matches, as with NaN itself.
-    try:
-        return None if value is None or math.isnan(value) else float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value) if value is not None else None
-
-
-def _time_of(run_id: str) -> str:
-    """When a run whose record cannot be read began, from its id."""
-    return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}T{run_id[9:11]}:{run_id[11:13]}:{run_id[13:15]}.000Z"
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))

@@ -110,7 +110,10 @@ class Store:
         ignore = self.folder / ".gitignore"
         if not ignore.exists():
             # The text of a record is small enough to commit; blobs and caches are not for git.
-            write_atomic(ignore, b"/blobs/\n/cache/\n/tmp/\n/index.sqlite*\n/index.json\n/oci-layout\n*.tmp\n")
+            write_atomic(
+                ignore,
+                b"/blobs/\n/cache/\n/tmp/\n/index.sqlite*\n/index.json\n/oci-layout\n/mlflow.db*\n/mlflow-artifacts/\n*.tmp\n",
+            )
 
     def new_run_dir(self, run_id: str | None = None) -> Path:
         """Make the folder of a new run; its name is the run id.

@@ -15,6 +15,8 @@ from .project import Store
 _LAST = re.compile(r"last(?:~(\d+))?$")
 _TRIAL = re.compile(r"(.+)\.(\d+)")
 _SHOWN = 8
+_LOOKED = 1000
+"""Of the newest so many runs the names are compared with one that no run has."""
 
 
 def resolve(store: Store, ref: str, index: Index | None = None) -> str:
@@ -55,34 +57,32 @@ def expand(store: Store, refs: Iterable[str], index: Index) -> list[RunRow]:
 
 
 def _among(store: Store, ref: str, index: Index) -> str:
-    rows = index.briefs()
-    own = [row for row in rows if row.replay_of is None]
-    alone = [row for row in own if row.sweep is None]
     last = _LAST.fullmatch(ref)
     if last:
-        back = int(last[1] or 0)
-        if back < len(alone):
-            return alone[back].id
+        run = index.latest(int(last[1] or 0))
+        if run is not None:
+            return run
+        count = index.latest_count()
         raise ReenactError(
             "unknown-run",
-            f"there is no run {ref}: {len(alone)} {'run is' if len(alone) == 1 else 'runs are'} recorded in {store.folder}",
-            valid=f"last to last~{len(alone) - 1}" if alone else None,
-            fix=None if alone else "record one with `reenact run COMMAND`",
+            f"there is no run {ref}: {count:,} {'run is' if count == 1 else 'runs are'} recorded in {store.folder}",
+            valid=f"last to last~{count - 1}" if count else None,
+            fix=None if count else "record one with `reenact run COMMAND`",
         )
+    named = index.named(ref)
+    found = named or (index.beginning(ref) if ref else [])
     trial = _TRIAL.fullmatch(ref)
-    if trial and not any(row.name == ref or row.id.startswith(ref) for row in rows):
+    if trial and not found and not index.named(ref, replays=True):
         sweep = _among(store, trial[1], index)
-        if any(row.id == f"{sweep}.{trial[2]}" for row in rows):
+        jobs = index.trial_ids(sweep)
+        if f"{sweep}.{trial[2]}" in jobs:
             return f"{sweep}.{trial[2]}"
-        jobs = [row.id for row in rows if row.sweep == sweep]
         raise ReenactError(
             "unknown-run",
             f"the run {sweep} has no trial {trial[2]}",
-            valid=", ".join(sorted(jobs, key=lambda run: int(run.rpartition(".")[2]))[:_SHOWN]) or None,
+            valid=", ".join(jobs[:_SHOWN]) or None,
             fix=None if jobs else "it is no sweep",
         )
-    named = [row for row in own if row.name == ref]
-    found = named or ([row for row in rows if row.id.startswith(ref)] if ref else [])
     if "." not in ref:
         # The beginning of a sweep's id is that of its trials' too.
         found = [row for row in found if row.sweep is None] or found
@@ -91,19 +91,20 @@ def _among(store: Store, ref: str, index: Index) -> str:
     if found:
         raise ReenactError(
             "ambiguous-run",
-            f"{ref!r} is {'the name' if named else 'the beginning'} of {len(found)} runs",
+            f"{ref!r} is {'the name' if named else 'the beginning'} of {len(found):,} runs",
             valid=_list(found),
             fix="type more of the id",
         )
     raise ReenactError(
         "unknown-run",
         f"there is no run {ref!r} in {store.folder}",
-        valid=_near(ref, own) or None,
+        valid=_near(ref, index) or None,
         fix="see `reenact ls`",
     )
 
 
-def _near(ref: str, rows: list[Brief]) -> str:
+def _near(ref: str, index: Index) -> str:
+    rows = index.near(ref if len(ref) >= 3 else "", _LOOKED)
     words: dict[str, Brief] = {}
     for row in rows:
         words.setdefault(row.id, row)

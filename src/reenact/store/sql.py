@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ..errors import ReenactError
 from ..record.better import direction
@@ -31,8 +32,24 @@ FIELDS = (*_TEXT_FIELDS, *_NUMBER_FIELDS, *_TAG_FIELDS)
 """Names that are fields of a run; any other is a param or a metric."""
 
 
-def where_clause(node: Node) -> tuple[str, list[Any]]:
-    """SQL condition on ``runs`` for a query, and the values of its placeholders.
+Key = Callable[[str, str], int]
+"""From a table (``params`` or ``metrics``) and a name to the name's number; -1 where no run has it there."""
+
+
+class Order(NamedTuple):
+    """How rows are ordered: tables to join beside ``runs as r``, the terms of ``order by``, and the values of each.
+
+    ``quick`` is a metric's number, column and direction, where rows can also be had in the order of that metric alone.
+    """
+
+    joins: str
+    terms: str
+    values: list[Any]
+    quick: tuple[int, str, str] | None = None
+
+
+def where_clause(node: Node, key: Key) -> tuple[str, list[Any]]:
+    """SQL condition on ``runs as r`` for a query, and the values of its placeholders.
 
     A name that is no field matches a param or a metric (its last value; ``name.best``, ``.min``, ``.max``,
     ``.first``, ``.count`` for others). A run that has neither does not match, whatever the operator.
@@ -41,45 +58,58 @@ def where_clause(node: Node) -> tuple[str, list[Any]]:
         ReenactError: ``bad-query``, for a comparison of a number field with text.
     """
     if isinstance(node, Compare):
-        return _compare(node)
+        return _compare(node, key)
     if isinstance(node, Not):
-        clause, values = where_clause(node.part)
+        clause, values = where_clause(node.part, key)
         return f"not coalesce({clause}, 0)", values
     clauses: list[str] = []
     values = []
     for part in node.parts:
-        clause, more = where_clause(part)
+        clause, more = where_clause(part, key)
         clauses.append(clause)
         values.extend(more)
     return "(" + (" and " if isinstance(node, And) else " or ").join(clauses) + ")", values
 
 
-def order_by(sort: str | None) -> tuple[str, list[Any]]:
-    """SQL ``order by`` for a field, param or metric; ``-`` before it for descending; newest first when None."""
-    newest = "started desc, id desc"
+def order_by(sort: str | None, key: Key) -> Order:
+    """The order by a field, param or metric; ``-`` before it for descending; newest first when None."""
+    newest = "r.started desc, r.id desc"
     if not sort or sort == "-":
-        return newest, []
+        return Order("", newest, [])
     name = sort.lstrip("-+")
     direction = "desc" if sort.startswith("-") else "asc"
     column = _TEXT_FIELDS.get(name) or _NUMBER_FIELDS.get(name)
     if column:
-        return f"({column} is null), {column} {direction}, {newest}", []
+        if column == "started":
+            return Order("", f"r.started {direction}, r.id desc", [])
+        return Order("", f"(r.{column} is null), r.{column} {direction}, {newest}", [])
     metric, part = _metric_of(name)
-    numbers = "coalesce((select {} from metrics where name = ? and run = id), (select number from params {}))"
-    number = numbers.format(part, "where name = ? and run = id")
-    text = "(select text from params where name = ? and run = id)"
-    order = f"({number} is null), {number} {direction}, ({text} is null), {text} {direction}, {newest}"
-    return order, [metric, name, metric, name, name, name]
+    of_metric, of_param = key("metrics", metric), key("params", name)
+    joins, values, number = "", [], []
+    if of_metric >= 0:
+        joins += " left join metrics m on m.key = ? and m.run = r.num"
+        values.append(of_metric)
+        number.append(f"m.{part}")
+    if of_param >= 0:
+        joins += " left join params p on p.key = ? and p.run = r.num"
+        values.append(of_param)
+        number.append("p.number")
+    if not number:
+        return Order("", newest, [])
+    by = f"coalesce({', '.join(number)})" if len(number) > 1 else number[0]
+    text = f"(p.text is null), p.text {direction}, " if of_param >= 0 else ""
+    order = f"({by} is null), {by} {direction}, {text}{newest}"
+    return Order(joins, order, values, (of_metric, part, direction) if of_param < 0 else None)
 
 
-def _compare(node: Compare) -> tuple[str, list[Any]]:
+def _compare(node: Compare, key: Key) -> tuple[str, list[Any]]:
     if node.name in _TAG_FIELDS:
         clause, value = _text_test("tag", node)
         if node.op == "!=":
-            return "id not in (select run from tags where tag = ?)", [value]
-        return f"id in (select run from tags where {clause})", [value]
+            return "r.num not in (select run from tags where tag = ?)", [value]
+        return f"r.num in (select run from tags where {clause})", [value]
     if node.name in _TEXT_FIELDS:
-        clause, value = _text_test(_TEXT_FIELDS[node.name], node)
+        clause, value = _text_test(f"r.{_TEXT_FIELDS[node.name]}", node)
         return clause, [value]
     if node.name in _NUMBER_FIELDS:
         number = {"true": 1.0, "false": 0.0}.get(node.text.lower(), node.number)
@@ -90,23 +120,29 @@ def _compare(node: Compare) -> tuple[str, list[Any]]:
                 f"and is compared with `{node.op}{node.text}`",
                 valid=f"{node.name} with one of = != < <= > >= and a number",
             )
-        return f"{_NUMBER_FIELDS[node.name]} {node.op} ?", [number]
-    return _param_or_metric(node)
+        return f"r.{_NUMBER_FIELDS[node.name]} {node.op} ?", [number]
+    return _param_or_metric(node, key)
 
 
-def _param_or_metric(node: Compare) -> tuple[str, list[Any]]:
+def _param_or_metric(node: Compare, key: Key) -> tuple[str, list[Any]]:
     metric, part = _metric_of(node.name)
     number = node.number
     if number is None and node.text.lower() in ("true", "false"):
         number = float(node.text.lower() == "true")
+    of_param = key("params", node.name)
     if number is None or node.op == "~":
         clause, value = _text_test("text", node)
-        return f"id in (select run from params where name = ? and {clause})", [node.name, value]
-    return (
-        f"(id in (select run from params where name = ? and number {node.op} ?)"
-        f" or id in (select run from metrics where name = ? and {part} {node.op} ?))",
-        [node.name, number, metric, number],
-    )
+        return f"r.num in (select run from params where key = ? and {clause})", [of_param, value]
+    of_metric = key("metrics", metric)
+    tests: list[str] = []
+    values: list[Any] = []
+    if of_param >= 0:
+        tests.append(f"r.num in (select run from params where key = ? and number {node.op} ?)")
+        values += [of_param, number]
+    if of_metric >= 0:
+        tests.append(f"r.num in (select run from metrics where key = ? and {part} {node.op} ?)")
+        values += [of_metric, number]
+    return f"({' or '.join(tests) or '0'})", values
 
 
 def _text_test(column: str, node: Compare) -> tuple[str, str]:

@@ -30,9 +30,9 @@ class Runs:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._pool = ThreadPoolExecutor(1, "index")
-        self._refreshed = 0.0
         self._index: Index = self._pool.submit(Index, store).result()
-        self._refreshed = time.monotonic()
+        self._version: str | None = None
+        self._looked = 0.0
         self._closed = threading.Event()
 
     def close(self) -> None:
@@ -47,10 +47,14 @@ class Runs:
         return self._pool.submit(self._do, work).result()
 
     def _do(self, work: Callable[[Index], T]) -> T:
-        if time.monotonic() - self._refreshed > _STALE:
-            self._index.refresh()
-            self._refreshed = time.monotonic()
+        if time.monotonic() - self._looked > _STALE:
+            self._version = self._index.changed_since(self._version).token
+            self._looked = time.monotonic()
         return work(self._index)
+
+    def version(self) -> str:
+        """Another text after every change."""
+        return self.ask(lambda index: self._version or "")
 
     def rows(self, ids: Sequence[str]) -> list[RunRow]:
         """These runs, in this order.
@@ -75,11 +79,8 @@ class Runs:
         """
         query = as_query(where)
 
-        def work(index: Index) -> tuple[list[RunRow], int]:
-            rows = index.rows(query, sort=sort, include_replays=everything)
-            return rows[offset : offset + limit], len(rows)
-
-        return self.ask(work)
+        found = self.ask(lambda index: index.page(query, sort, offset, limit, include_replays=everything))
+        return found.rows, found.total
 
     def groups(self, where: str, key: str, metrics: Sequence[str], everything: bool) -> list[dict[str, Any]]:
         """The runs in groups: see `report.groups`. Raises ReenactError ``bad-query``."""

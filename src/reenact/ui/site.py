@@ -15,10 +15,11 @@ from ..record.labels import Labels, read_labels, write_labels
 from ..record.media import Media, read_media
 from ..record.status import run_status
 from ..report.compare import run_marks
-from ..report.page import document, sidebyside
-from ..report.page.markup import el, join, section
+from ..report.page import document
+from ..report.page.markup import el, join
 from ..report.page.media import Source, media
-from ..report.page.report import divergence, report, run_sections, summaries
+from ..report.page.report import curves_section, divergence, report, run_sections, summaries
+from ..report.page.sidebyside import side_by_side
 from ..store.index import RunRow
 from ..store.project import Store
 from .assets import asset
@@ -39,6 +40,7 @@ _MEDIA = {
 _HTML = "text/html; charset=utf-8"
 _POINTS, _MOST_POINTS = 600, 4000
 _MOST_ROWS = 1000
+_NAMES = 2000
 _MOST_RUNS = 200
 _PIECE = 256_000
 _LONGEST = 20_000
@@ -102,15 +104,19 @@ class Page:
         return answer({"project": self.store.root.name, "writable": self._writable, "links": self._links})
 
     def _get_names(self, query: Mapping[str, str]) -> Answer:
-        return answer(self.runs.ask(lambda index: index.names()))
+        return answer(self.runs.ask(lambda index: index.names(_NAMES)))
 
     def _get_runs(self, query: Mapping[str, str]) -> Answer:
         limit = min(_number(query, "limit", 100), _MOST_ROWS)
         columns = _words(query.get("columns"))
         sort = query.get("sort") or None
+        version = self.runs.version()
         rows, total = self.runs.page(query.get("where", ""), sort, _number(query, "offset", 0), limit, "all" in query)
         self._fill(rows)
-        return answer({"total": total, **told(rows, columns)})
+        return answer({"version": version, "total": total, **told(rows, columns)})
+
+    def _get_version(self, query: Mapping[str, str]) -> Answer:
+        return answer({"version": self.runs.version()})
 
     def _get_groups(self, query: Mapping[str, str]) -> Answer:
         metrics = _words(query.get("metrics"))
@@ -133,9 +139,7 @@ class Page:
         folder = self.store.run_dir(run)
         sealed = (folder / layout.MANIFEST).exists()
         metrics = None if sealed else summaries(self.curves.series(run))
-        curves = section(
-            "Curves", el("div", id="curves"), remark="drag to zoom, double-click to go back", slug="curves-section"
-        )
+        curves = curves_section()
         labels = read_labels(folder)
         return answer(
             {
@@ -173,21 +177,17 @@ class Page:
         rows = self.runs.rows(self._named(query))
         marks = run_marks(len(rows))
         self._fill(rows)
-        parts = [
-            sidebyside.overview(rows, marks, link="#/run/"),
-            el("div", id="divergence") if len(rows) == 2 else None,
-            section(
-                "Curves", el("div", id="curves"), remark="drag to zoom, double-click to go back", slug="curves-section"
-            ),
-            sidebyside.metrics(rows, marks),
-            sidebyside.params(rows, marks),
-        ]
+        curves = curves_section()
+        parts = side_by_side(rows, marks, curves, "#/run/")
+        if len(rows) == 2:
+            parts = [parts[0], el("div", id="why"), *parts[1:], el("div", id="differences")]
         names = [f"{mark} {row.name or row.id}" for mark, row in zip(marks, rows)]
         return answer({"html": join(parts), "names": names})
 
     def _get_diff(self, query: Mapping[str, str]) -> Answer:
         a, b = self._known(query.get("a", "")), self._known(query.get("b", ""))
-        return answer({"html": divergence(self.store, a, b, ("A", "B"))})
+        why, differences = divergence(self.store, a, b, ("A", "B"))
+        return answer({"why": why, "differences": differences})
 
     def _get_log(self, query: Mapping[str, str]) -> Answer:
         folder = self.store.run_dir(self._known(query.get("run", "")))

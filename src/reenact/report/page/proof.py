@@ -41,8 +41,8 @@ def verdicts(found: Sequence[Data]) -> Html:
     return section("Verdicts", blocks, slug="verdicts")
 
 
-def diff(found: Data, names: tuple[str, str]) -> Html:
-    """Why two runs differ: the data of ``reenact diff --json``.
+def diff(found: Data, names: tuple[str, str]) -> tuple[Html, Html]:
+    """Why two runs differ, the data of ``reenact diff --json``: the first difference and its causes; everything that differs.
 
     Args:
         names: what to call the two.
@@ -56,15 +56,15 @@ def diff(found: Data, names: tuple[str, str]) -> Html:
         ("steps", ", ".join(f"{name} {steps.get(side) or 0:,}" for name, side in zip(names, "ab"))),
     ]
     first = found.get("first_difference")
-    return section(
+    why = section(
         "Divergence",
         facts(told),
         first_difference(first, names) if first else el("p", equal),
         causes(found.get("causes") or ()),
-        _inputs(found.get("inputs") or (), names),
-        outputs(found.get("outputs") or (), names),
         slug="divergence",
     )
+    inputs = section("What went in", _inputs(found.get("inputs") or (), names), remark="what differs", slug="went-in")
+    return why, join([inputs, section("What came out", outputs(found.get("outputs") or (), names), slug="came-out")])
 
 
 def first_difference(found: Data | None, names: tuple[str, str]) -> Html:
@@ -127,7 +127,7 @@ def outputs(found: Sequence[Data], names: tuple[str, str]) -> Html:
                 class_="yes" if one.get("equal") else "no",
             ),
             one.get("path"),
-            el("td", how_told(str(one.get("how") or ""), names), class_="dim"),
+            el("td", how_told(str(one.get("how") or ""), names), class_="dim how"),
             one.get("detail") or "",
         )
         for one in order[:_MOST]

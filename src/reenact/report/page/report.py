@@ -23,11 +23,12 @@ from ...replay.diff import diff as diff_of
 from ...store.index import RunRow
 from ...store.project import Store
 from ..compare import ASIDE, run_marks
-from . import proof, sections, sidebyside
+from . import proof, sections
 from .curvedata import FEWEST, MOST, curve
 from .document import document
 from .markup import Html, el, join, section
 from .media import Source, data_address, embedded, media
+from .sidebyside import side_by_side
 
 POINTS = 30_000
 """Points of all curves of a page together: about 450 KB."""
@@ -53,26 +54,27 @@ def report(store: Store, rows: Sequence[RunRow], metrics: Sequence[str] = ()) ->
     Raises:
         ReenactError: ``corrupt-manifest``, ``corrupt-start`` (exit code 3).
     """
-    marks = run_marks(len(rows))
-    found = {row.id: read(store.run_dir(row.id), metrics or None, store.series_folder) for row in rows}
-    panels, left = _panels([found[row.id] for row in rows])
-    labels = [_label(row, mark if len(rows) > 1 else "") for row, mark in zip(rows, marks)]
-    curves = section(
-        "Curves",
-        el("div", id="curves") if panels else None,
-        el("p", f"{left} more metrics are not drawn: name those to draw with --metric", class_="dim") if left else None,
-        remark="drag to zoom, double-click to go back" if panels else "",
-        slug="curves-section",
-    )
     if len(rows) == 1:
-        title, parts = rows[0].name or rows[0].id, _one(store, rows[0], curves, found[rows[0].id])
-    else:
-        title, parts = " / ".join(row.name or row.id for row in rows[:4]), _several(store, rows, marks, curves)
-    made = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    parts = [*parts, el("footer", f"reenact {__version__}, {made}")]
-    return document(
-        f"{title} · reenact", join(parts), {"runs": [{"label": label} for label in labels], "panels": panels}
-    )
+        return run_report(store, rows[0].id, metrics)
+    marks = run_marks(len(rows))
+    panels, curves = _curves([_read(store, row.id, metrics) for row in rows])
+    labels = [f"{mark} {row.name or row.id}" for mark, row in zip(marks, rows)]
+    title = " / ".join(row.name or row.id for row in rows[:4]) + (" …" if len(rows) > 4 else "")
+    parts = [el("header", el("h1", title)), *side_by_side(rows, marks, curves)]
+    if len(rows) == 2:
+        why, differences = divergence(store, rows[0].id, rows[1].id, (labels[0], labels[1]))
+        parts = [*parts[:2], why, *parts[2:], differences]
+    return _page(title, parts, labels, panels)
+
+
+def run_report(store: Store, run: str, metrics: Sequence[str] = ()) -> str:
+    """The page of one run; see `report`."""
+    folder = store.run_dir(run)
+    series = _read(store, run, metrics)
+    panels, curves = _curves([series])
+    label = read_labels(folder).name or run
+    told = None if (folder / layout.MANIFEST).exists() else summaries(series)
+    return _page(label, run_sections(store, run, curves, told), [label], panels)
 
 
 def run_sections(
@@ -151,47 +153,45 @@ def drawable(series: Iterable[dict[str, Series]]) -> list[str]:
     return sorted(names, key=lambda name: name.startswith(ASIDE))
 
 
-def _one(store: Store, row: RunRow, curves: Html, series: dict[str, Series]) -> list[Html]:
-    told = None if (store.run_dir(row.id) / layout.MANIFEST).exists() else summaries(series)
-    return run_sections(store, row.id, curves, told)
-
-
-def _several(store: Store, rows: Sequence[RunRow], marks: Sequence[str], curves: Html) -> list[Html]:
-    title = el("header", el("h1", " / ".join(row.name or row.id for row in rows[:4]) + (" …" if len(rows) > 4 else "")))
-    found = [title, sidebyside.overview(rows, marks)]
-    if len(rows) == 2:
-        found.append(
-            divergence(
-                store, rows[0].id, rows[1].id, (f"A {rows[0].name or rows[0].id}", f"B {rows[1].name or rows[1].id}")
-            )
-        )
-    return [*found, curves, sidebyside.metrics(rows, marks), sidebyside.params(rows, marks)]
-
-
-def divergence(store: Store, a: str, b: str, names: tuple[str, str]) -> Html:
-    """Why two runs differ; or why that cannot be said."""
+def divergence(store: Store, a: str, b: str, names: tuple[str, str]) -> tuple[Html, Html]:
+    """Why two runs differ, see `proof.diff`; or why that cannot be said."""
     try:
         return proof.diff(diff_of(store, a, b), names)
     except ReenactError as error:
-        return section("Divergence", el("p", f"not known: {error.what}"), slug="divergence")
+        return section("Divergence", el("p", f"not known: {error.what}"), slug="divergence"), Html("")
 
 
-def _panels(found: Sequence[dict[str, Series]]) -> tuple[list[dict[str, Any]], int]:
+def _read(store: Store, run: str, metrics: Sequence[str]) -> dict[str, Series]:
+    return read(store.run_dir(run), metrics or None, store.series_folder)
+
+
+def _curves(found: Sequence[dict[str, Series]]) -> tuple[list[dict[str, Any]], Html]:
+    """What the charts draw, and the section that they are in."""
     names = drawable(found)
-    shown = names[:PANELS]
+    shown, left = names[:PANELS], len(names[PANELS:])
     many = sum(name in series for name in shown for series in found)
     points = max(FEWEST, min(MOST, POINTS // max(1, many)))
-    return [
+    panels = [
         {
             "name": name,
             "curves": [curve(one[name], place, points) for place, one in enumerate(found) if len(one.get(name, ()))],
         }
         for name in shown
-    ], len(names) - len(shown)
+    ]
+    more = f"{left} more metrics are not drawn: name those to draw with --metric" if left else ""
+    return panels, curves_section(el("p", more, class_="dim") if more else None) if panels else Html("")
 
 
-def _label(row: RunRow, mark: str) -> str:
-    return f"{mark} {row.name or row.id}".strip()
+def curves_section(more: Html | None = None) -> Html:
+    """Where the charts are drawn."""
+    told = "drag to zoom, double-click to go back"
+    return section("Curves", el("div", id="curves"), more, remark=told, slug="curves-section")
+
+
+def _page(title: str, parts: Sequence[Html], labels: Sequence[str], panels: Sequence[dict[str, Any]]) -> str:
+    made = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    body = join([*parts, el("footer", f"reenact {__version__}, {made}")])
+    return document(f"{title} · reenact", body, {"runs": [{"label": label} for label in labels], "panels": panels})
 
 
 def _head_of(path: Path, most: int) -> str:

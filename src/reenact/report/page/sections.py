@@ -212,7 +212,7 @@ def diff_lines(patch: str) -> Html:
         kind = next((kind for start, kind in kinds.items() if text.startswith(start)), None)
         return el("span", text + "\n", class_=kind)
 
-    return el("pre", [line(text) for text in patch.rstrip("\n").split("\n")], class_="patch")
+    return el("pre", [line(text) for text in patch.rstrip().split("\n")], class_="patch")
 
 
 def container(run: Data) -> Html:

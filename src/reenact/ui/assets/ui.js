@@ -4,12 +4,12 @@ const ROW = 30, PAGE = 100, PAUSE = 2000;
 const FIXED = [
   {key: "", title: "", width: "34px"},
   {key: "id", title: "run", width: "172px"},
-  {key: "name", title: "name", width: "minmax(90px, 200px)"},
+  {key: "name", title: "name", width: "130px"},
   {key: "status", title: "status", width: "118px"},
   {key: "started", title: "started", width: "96px"},
   {key: "duration", title: "took", width: "72px", number: true},
   {key: "verdict", title: "verdict", width: "118px", unsorted: true},
-  {key: "tags", title: "tags", width: "minmax(60px, 160px)", unsorted: true},
+  {key: "tags", title: "tags", width: "100px", unsorted: true},
 ];
 const MARKS = {finished: "✓", failed: "✗", interrupted: "◌", running: "●", unreadable: "?", missing: "?", identical: "✓", equivalent: "≈", diverged: "✗", "not-replayable": "?"};
 
@@ -85,6 +85,7 @@ const list = {
 
   settle(found) {
     $("problem").hidden = true;
+    this.version = found.version;
     this.total = found.total;
     $("total").textContent = `${found.total.toLocaleString("en")} ${found.total === 1 ? "run" : "runs"}`;
     $("space").style.height = `${found.total * ROW}px`;
@@ -93,7 +94,7 @@ const list = {
   fail(error) { $("problem").textContent = error.message; $("problem").hidden = false; },
 
   head() {
-    const columns = [...FIXED.map(one => one.width), ...this.shown.map(one => one.kind === "metric" ? "100px" : "minmax(80px, 150px)"), "1fr"];
+    const columns = [...FIXED.map(one => one.width), ...this.shown.map(one => one.kind === "metric" ? "100px" : "110px"), "minmax(200px, 1fr)"];
     $("table").style.setProperty("--columns", columns.join(" "));
     const by = this.sort.replace(/^-/, "");
     const cell = (key, title, numeric, fixed) => {
@@ -123,6 +124,7 @@ const list = {
     }
     $("rows").style.transform = `translateY(${first * ROW}px)`;
     this.drawn = drawn;
+    $("nothing").hidden = this.total > 0;
     const now = $("rows").children;
     if (now.length !== rows.length || rows.some((row, at) => now[at] !== row)) $("rows").replaceChildren(...rows);
   },
@@ -200,7 +202,9 @@ const list = {
 
   // What came or changed meanwhile: the pages in sight again.
   async again() {
-    if (this.group) return this.loadGroups(this.round);
+    const {version} = await ask("version"), going = [...this.pages.values()].flat().some(run => run.status === "running");
+    if (version === this.version && !going) { this.draw(); return; }
+    if (this.group) { this.version = version; return this.loadGroups(this.round); }
     const top = $("table").scrollTop, first = Math.floor(top / ROW / PAGE), last = Math.floor((top + $("table").clientHeight) / ROW / PAGE);
     for (const page of [...this.pages.keys()]) if (page < first || page > last) this.pages.delete(page);
     if (first === 0 && !this.keys().length) {
@@ -265,11 +269,13 @@ const view = {
   },
 
   async diff(round) {
-    const place = $("divergence");
+    const place = $("why");
     place.replaceChildren(make("p", {className: "dim", textContent: "comparing step by step …"}));
     try {
       const found = await ask("diff", {a: this.runs[0], b: this.runs[1]});
-      if (round === this.round) place.innerHTML = found.html;
+      if (round !== this.round) return;
+      place.innerHTML = found.why;  // escaped where they were made
+      $("differences").innerHTML = found.differences;
     } catch (error) { place.textContent = error.message; }
   },
 
@@ -401,6 +407,6 @@ ask("project").then(found => {
   $("project").textContent = found.project;
   $("links").replaceChildren(...Object.entries(found.links).map(([name, url]) => make("a", {href: url, textContent: name, target: "_blank", rel: "noopener"})));
 }, error => list.fail(error));
-ask("names").then(names => $("names").replaceChildren(...names.slice(0, 2000).map(name => new Option(name, name))), () => {});
+ask("names").then(names => $("names").replaceChildren(...names.map(name => new Option(name, name))), () => {});
 go();
 setTimeout(tick, PAUSE);

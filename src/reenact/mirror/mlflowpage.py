@@ -1,0 +1,147 @@
+"""MLflow's own pages on the copies in a store, for as long as somebody looks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from types import FrameType
+
+from ..errors import EXIT_MISSING, ReenactError
+from ..store.project import Store
+from .settings import DATABASE, read_settings, shown, with_uri
+from .tracker import need_mlflow
+
+_PATIENCE = 120
+"""Seconds that the server may take to come up."""
+
+
+def serve(
+    store: Store, port: int = 5000, host: str = "127.0.0.1", on_ready: Callable[[str], None] | None = None
+) -> int:
+    """Serve MLflow's pages until Ctrl-C or SIGTERM; the server is our child and ends with us.
+
+    Args:
+        store: whose copies; those of another database where the project's settings or MLFLOW_TRACKING_URI name one.
+        on_ready: called with the address once it answers.
+
+    Returns:
+        0, or the server's exit code where it ended on its own.
+
+    Raises:
+        ReenactError: ``no-mlflow``, ``no-mlflow-server`` (exit code 4), ``no-copies``, ``port-in-use``, ``served-elsewhere``.
+    """
+    need_mlflow()
+    if find_spec("flask") is None or find_spec("uvicorn") is None:
+        raise ReenactError(
+            "no-mlflow-server",
+            "MLflow's pages need all of MLflow; what is installed is its client only",
+            fix="pip install mlflow",
+            exit_code=EXIT_MISSING,
+        )
+    uri = with_uri(read_settings(store.root), None, store).uri or ""
+    if uri.startswith(("http://", "https://", "databricks")):
+        raise ReenactError(
+            "served-elsewhere", f"the copies are at {shown(uri)}, which has pages of its own", fix=f"open {shown(uri)}"
+        )
+    if uri == f"sqlite:///{store.folder / DATABASE}" and not (store.folder / DATABASE).exists():
+        raise ReenactError("no-copies", "no run has been copied into MLflow yet", fix="`reenact mirror mlflow --all`")
+    refuse_taken(host, port)
+    words = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
+    env = {
+        **os.environ,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # Not on the command line: an address may hold a password.
+        "MLFLOW_BACKEND_STORE_URI": uri,
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": (store.folder / "mlflow-artifacts").as_uri(),
+    }
+    log = store.folder / "cache" / "mlflow-server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "wb") as sink:
+        process = subprocess.Popen(
+            words,
+            cwd=store.folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,  # it has children, which end with it
+        )
+    try:
+        with _terminated():
+            if _comes_up(process, host, port) and on_ready is not None:
+                on_ready(f"http://{host}:{port}")
+            code = process.wait()
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] or [""]
+        raise ReenactError(
+            "mlflow-failed",
+            f"MLflow's server has ended with exit code {code}: {last[0]}",
+            fix=f"see {log}",
+            exit_code=1,
+        )
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _end(process)
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Raises ReenactError ``port-in-use``."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ReenactError(
+                "port-in-use", f"port {port} of {host} cannot be used: {error.strerror}", fix=f"--port {port + 1}"
+            ) from None
+
+
+def _comes_up(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
+    deadline = time.monotonic() + _PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://{host}:{port}/health", timeout=2):
+                return True
+        except OSError:
+            time.sleep(0.2)
+    return False
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

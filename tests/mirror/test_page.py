@@ -1,0 +1,65 @@
+"""`mirror.mlflowpage`: MLflow's own pages on what was copied; the server ends with the process that started it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from servers import eventually, free_port
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
+from endtoend import environment, reenact
+
+SERVE = """\
+import sys
+from pathlib import Path
+from reenact.errors import ReenactError
+from reenact.mirror.mlflowpage import serve
+from reenact.store.project import Store
+try:
+    sys.exit(serve(Store.open(Path.cwd()), int(sys.argv[1]), on_ready=lambda at: print(at, flush=True)))
+except ReenactError as error:
+    print(error.render())
+    sys.exit(error.exit_code)
+"""
+
+
+def pages(project: Path, port: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(port)], cwd=project, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_it_is_served_until_it_is_ended(project: Path) -> None:
+    (project / "train.py").write_text("import reenact\nreenact.log(a=1)\n")
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    port = free_port()
+    told = pages(project, port).communicate(timeout=60)[0]
+    assert "no run has been copied" in told and "mirror mlflow --all" in told
+    assert reenact("mirror", "mlflow", "--all", cwd=project, timeout=120).returncode == 0
+    process = pages(project, port)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address == f"http://127.0.0.1:{port}"
+        with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
+            assert answer.status == 200
+        from mlflow import MlflowClient
+
+        names = [one.name for one in MlflowClient(address, address).search_experiments()]
+        assert project.name in names
+        second = pages(project, port).communicate(timeout=60)[0]
+        assert f"port {port}" in second and f"--port {port + 1}" in second
+    finally:
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    eventually(lambda: not answers(port))
