@@ -140,4 +140,7 @@ _probe = getattr(sys.modules.get("_reenact.probe.boot"), "probe", None)
 """The recorder of this process; None outside of a recorded run."""
 
 if _probe is not None:
-    log = _probe.metrics.log
+    try:
+        log = _probe.metrics.log
+    except Exception as problem:  # it is not the program's
+        _probe.journal.gap("metrics", f"nothing that the program logs is kept: {problem!r}")

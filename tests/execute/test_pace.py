@@ -56,3 +56,23 @@ def test_a_training(tmp_path: Path) -> None:
     assert 0 < metric["min"] <= metric["max"] <= 34  # no step takes less than it sleeps
     series = read(run_folder(tmp_path, run))["system/steps_per_second"]
     assert len(series) == metric["count"] >= 1 and series.times is not None and series.times[0] > 0
+
+
+def test_how_long_epochs_took(tmp_path: Path) -> None:
+    """Passes through a loader with steps count, evaluation and what was not gone through do not."""
+    pytest.importorskip("torch")
+    (tmp_path / "train.py").write_text(
+        "import time, torch\nmodel = torch.nn.Linear(2, 1); opt = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "data = torch.utils.data.TensorDataset(torch.ones(8, 2))\n"
+        "train, test = (torch.utils.data.DataLoader(data, batch_size=4) for _ in range(2))\n"
+        "next(iter(train))\n"
+        "for epoch in range(3):\n"
+        "    for (x,) in train:\n        model(x).sum().backward(); opt.step(); opt.zero_grad(); time.sleep(0.02 * (epoch + 1))\n"
+        "    with torch.no_grad():\n        print(sum(model(x).sum() for (x,) in test)); time.sleep(0.3)\n"
+        "print(list(iter(train)) == 0)\n"
+    )
+    run = record("train.py", cwd=tmp_path, timeout=120)
+    series = read(run_folder(tmp_path, run))["system/epoch_seconds"]
+    assert list(series.steps) == [0, 1, 2]
+    assert all(seconds >= 0.04 * (epoch + 1) for epoch, seconds in enumerate(series.values))
+    assert manifest(tmp_path, run)["metrics"]["system/epoch_seconds"]["count"] == 3

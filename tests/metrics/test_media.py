@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,6 +144,16 @@ def test_what_needs_no_wrapper(project: Path) -> None:
     assert found["frame"][0].data["columns"] == ["a", "b"] and found["frame"][0].data["rows"][0] == [1, "x"]
     assert found["polars"][0].data == {"columns": ["a"], "rows": [[0.5]]}
     assert run["metrics"]["loss"]["last"] == 1.5 and run["complete"]
+
+
+def test_a_figure_of_plotly_is_a_page_and_draws_no_random_id(project: Path) -> None:
+    pytest.importorskip("plotly")
+    script = "import plotly.graph_objects as go\nfig = go.Figure(go.Scatter(y=[1, 3, 2]))\nreenact.log(p=fig); reenact.log(p=fig)\n"
+    found, run = logged(project, script)
+    first, second = found["p"]
+    assert first.kind == "html" and first.path == second.path, "equal pages, so no id at random"
+    assert first.path is not None and first.path.suffix == ".html" and "Plotly.newPlot" in first.path.read_text()
+    assert run["complete"]
 
 
 def test_tables_texts_histograms_pages_and_sounds(project: Path) -> None:
@@ -311,9 +322,10 @@ def test_a_program_that_closes_our_descriptors_goes_on(project: Path) -> None:
     found, _ = logged(
         project,
         "import os\nreenact.log(a=reenact.text(1))\nos.closerange(3, 1000)\nfile = open('mine', 'w')\n"
-        "reenact.log(b=reenact.text(2)); file.write('own'); file.close()\n",
+        "reenact.log(a=reenact.text(2)); file.write('own'); file.close()\n"
+        "import atexit; atexit.register(lambda: reenact.log(a=reenact.text(3)))\n",
     )
-    assert (project / "mine").read_text() == "own" and found["a"][0].data == "1" and found["b"][0].data == "2"
+    assert (project / "mine").read_text() == "own" and [one.data for one in found["a"]] == ["1", "2", "3"]
 
 
 def test_secrets_are_redacted(project: Path) -> None:
@@ -432,3 +444,23 @@ def test_histograms_of_any_numbers() -> None:
             assert sum(found["counts"]) == len(case) and len(found["counts"]) == bins and not left
             assert found["edges"] == sorted(set(found["edges"])) and len(found["edges"]) == bins + 1
             assert found["edges"][0] <= min(case) and max(case) <= found["edges"][-1]
+
+
+def test_show_names_them(project: Path) -> None:
+    _, run = logged(project, "for i in range(3):\n    reenact.log({'a [b]': reenact.text('x' * i)}, step=i * 1000)\n")
+    done = reenact("show", run["run"], cwd=project)
+    assert done.returncode == 0
+    assert re.search(r"^ +a \[b\] +text +3 +2,000 +9 B$", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_files_of_the_program_called_like_pythons(project: Path) -> None:
+    (project / "own").mkdir()
+    for name in ("hashlib", "struct", "io", "bisect", "array"):
+        (project / "own" / f"{name}.py").write_text("raise ImportError('the program own')\n")
+    (project / "own" / "train.py").write_text(
+        "import reenact\nreenact.log(a=reenact.image([[1]]), h=reenact.histogram([1, 2]), p=reenact.html('x' * 2000000))\n"
+    )
+    run = record("own/train.py", cwd=project)
+    found = {one.name: one for one in read_media(run_folder(project, run))}
+    assert set(found) == {"a", "h", "p"}, manifest(project, run)["gaps"]
+    assert found["p"].path is not None and found["p"].path.stat().st_size == 2_000_000

@@ -22,7 +22,7 @@ def shown(media: Media) -> Any:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     value = None
-    if media.kind in ("image", "figure") and media.path is not None and media.path.suffix != ".html":
+    if media.kind in ("image", "figure") and media.path is not None:
         data = media.path.read_bytes()
         width, height = _size(data)
         image = Summary.Image(encoded_image_string=data, width=width, height=height, colorspace=3)

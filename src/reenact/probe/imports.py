@@ -62,6 +62,9 @@ HOOKS = {
     "sklearn.linear_model._logistic": "sklearn_library",
     "sklearn.linear_model._glm.glm": "sklearn_library",
     "sklearn.neighbors._classification": "sklearn_library",
+    "lightgbm.basic": "boosting",
+    "lightgbm.engine": "boosting",
+    "xgboost.callback": "boosting",
     "joblib.externals.loky.backend.fork_exec": "loky_backend",
     "loky.backend.fork_exec": "loky_backend",
 }

@@ -63,6 +63,7 @@ class Media:
         self._start = start
         # Reentrant, for signal handlers.
         self._lock = RLock()
+        self._path = ""
         self._fd = -1
         self._identity = (-1, -1)
         self._torn = False
@@ -87,6 +88,8 @@ class Media:
             if len(content) > FILE:
                 raise ValueError(f"it has {len(content):,} bytes; up to {FILE:,} are kept")
             line: dict[str, Any] = {"n": redact_text(str(name)[:NAME])[0], "k": kind, "s": step, "t": now}
+            if suffix == ".html":
+                line["k"] = "html"  # a figure that is a page
             if caption is not None:
                 line["c"] = redact_text(str(caption)[:CAPTION])[0]
             if kind == "text" and secret_name(str(name), fields["d"]):
@@ -105,8 +108,13 @@ class Media:
     def _open(self) -> None:
         if self._fd >= 0 and still_ours(self._fd, self._identity):
             return
-        os.makedirs(self._folder, exist_ok=True)
-        self._process, self._fd = open_unique(self._folder, self._process, ".jsonl")
+        if self._path:  # the program has closed it, or is at its end
+            flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            self._fd = move_up(os.open(self._path, flags))
+        else:
+            os.makedirs(self._folder, exist_ok=True)
+            self._process, self._fd = open_unique(self._folder, self._process, ".jsonl")
+            self._path = os.path.join(self._folder, self._process + ".jsonl")
         self._identity = identity(self._fd)
 
     def _write(self, fields: dict[str, Any]) -> None:
@@ -120,9 +128,7 @@ class Media:
 
     def _file(self, name: str, step: int, content: bytes, suffix: str) -> str:
         """The file with a content, relative to the folder: one that is there already, or a new one."""
-        from hashlib import sha256
-
-        digest = sha256(content).digest()
+        digest = _digest(content)
         if digest in self._files:
             return self._files[digest]
         folder = os.path.join(self._folder, self._process)
@@ -159,6 +165,15 @@ class Media:
             self._fd = -1
 
 
+def _digest(content: bytes) -> bytes:
+    try:
+        # Not hashlib: this is imported late, when a file of the program's own may be called like that.
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+    return blake2b(content).digest()
+
+
 def safe(name: str) -> str:
     """A file name for the name of a metric: letters, digits, ``_``, ``.`` and ``-``, up to 60 of them."""
     return re.sub(r"[^A-Za-z0-9_.]+", "-", name)[:60].strip(".-") or "media"
@@ -176,8 +191,7 @@ def _converted(kind: str, value: Any, options: dict[str, Any]) -> tuple[dict[str
     if kind == "html":
         if hasattr(value, "to_html"):
             return {}, *_figure(value)
-        found, left = summaries.text(value)
-        return _noted({}, left), found.encode("utf-8", "replace"), ".html"
+        return {}, summaries.text(value, FILE)[0].encode("utf-8", "replace"), ".html"
     if kind == "audio":
         if isinstance(value, (bytes, bytearray)):
             return {}, bytes(value), ".wav"
@@ -205,14 +219,14 @@ def _figure(value: Any) -> tuple[bytes, str]:
     if hasattr(value, "to_html"):
         # With an id of ours: plotly would draw one at random.
         page = value.to_html(include_plotlyjs="cdn", full_html=True, div_id="figure")
-        return page.encode("utf-8", "replace"), ".html"
+        return redact_text(page)[0].encode("utf-8", "replace"), ".html"
     if isinstance(value, bytes):  # drawn by somebody else already
         return pictures.encoded(value)
     if not hasattr(value, "savefig"):
         value = value.get_figure() if hasattr(value, "get_figure") else value
     if not hasattr(value, "savefig"):
         raise ValueError(f"{type(value).__name__} is no figure")
-    from io import BytesIO
+    from _io import BytesIO
 
     file = BytesIO()
     stale = getattr(value, "stale", None)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 import time
+
+# Not `struct`: this is imported late, when a file of the program's own may be called like that.
+from _struct import Struct
 from _thread import RLock
 from itertools import count
 from typing import Any
@@ -18,7 +20,7 @@ from typing import Any
 from .journal import complain, move_up, open_unique
 from .state import Probe
 
-RECORD = struct.Struct("<Iidd")
+RECORD = Struct("<Iidd")
 SIZE = RECORD.size
 BITS = 12
 MASK = (1 << BITS) - 1

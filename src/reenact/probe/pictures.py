@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 import sys
 import zlib
+
+# Not `struct`: this is imported late, when a file of the program's own may be called like that.
+from _struct import pack
 from typing import Any
 
 CHANNELS = (1, 3, 4)
@@ -76,7 +78,8 @@ def pixels(value: Any) -> tuple[int, int, int, bytes]:
     elif isinstance(value, list):
         shape, first = _shape(value), False
     else:
-        raise ValueError(f"{type(value).__name__} is no array")
+        what = "a path is no image: give the bytes of the file" if isinstance(value, str) else ""
+        raise ValueError(what or f"{type(value).__name__} is no array")
     _limit(_count(shape))
     if numpy is None:
         flat = value.flatten().tolist() if hasattr(value, "flatten") else _flat(value, len(shape))
@@ -176,11 +179,11 @@ def png(width: int, height: int, channels: int, data: bytes) -> bytes:
         raw = filtered.tobytes()
     else:
         raw = b"".join(b"\0" + data[at : at + stride] for at in range(0, len(data), stride))
-    head = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+    head = pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
     level = 6 if len(raw) < 1 << 20 else 1
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(raw, level)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in parts
+        pack(">I", len(body)) + kind + body + pack(">I", zlib.crc32(kind + body)) for kind, body in parts
     )
 
 

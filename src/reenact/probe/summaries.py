@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import struct
 import sys
-from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -188,7 +186,7 @@ def _counted(values: list[float], bins: int) -> tuple[dict[str, Any], str]:
     finite = [value for value in values if math.isfinite(value)]
     edges = _edges(min(finite, default=math.inf), max(finite, default=-math.inf), bins, len(finite))
     counts = [0] * bins
-    from bisect import bisect_right
+    from _bisect import bisect_right
 
     for value in finite:
         counts[min(bisect_right(edges, value), bins) - 1] += 1
@@ -228,11 +226,11 @@ def _whole(value: Any) -> Any:
     return int(value) if float(value).is_integer() else float(value)
 
 
-def text(value: Any) -> tuple[str, str]:
-    """A text without secrets, and what was left out of it in words."""
+def text(value: Any, most: int = TEXT) -> tuple[str, str]:
+    """A text without secrets, of at most so many characters, and what was left out of it in words."""
     found = value.decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else str(value)
-    left = f"{len(found) - TEXT:,} of {len(found):,} characters" if len(found) > TEXT else ""
-    return redact_text(found[:TEXT])[0], left
+    left = f"{len(found) - most:,} of {len(found):,} characters" if len(found) > most else ""
+    return redact_text(found[:most])[0], left
 
 
 def wave(samples: Any, rate: int) -> bytes:
@@ -250,16 +248,18 @@ def wave(samples: Any, rate: int) -> bytes:
     if not rows[0] or len(rows) > 16 or not 1 <= int(rate) < 1 << 31:
         raise ValueError("they are no samples of a sound")
     floats = any(isinstance(one, float) for row in rows for one in row[:1000])
+    # Not before: a file of the program's own may be called like these.
+    from _struct import pack
+    from array import array
+
     frames = array("h", bytes(2 * len(rows) * len(rows[0])))
     for channel, row in enumerate(rows):
         frames[channel :: len(rows)] = array("h", [_sample(one, floats) for one in row])
     if sys.byteorder == "big":
         frames.byteswap()
     data, width = frames.tobytes(), 2 * len(rows)
-    head = struct.pack("<IHHIIHH", 16, 1, len(rows), int(rate), int(rate) * width, width, 16)
-    return (
-        b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + head + b"data" + struct.pack("<I", len(data)) + data
-    )
+    head = pack("<IHHIIHH", 16, 1, len(rows), int(rate), int(rate) * width, width, 16)
+    return b"RIFF" + pack("<I", 36 + len(data)) + b"WAVEfmt " + head + b"data" + pack("<I", len(data)) + data
 
 
 def _sample(value: Any, floats: bool) -> int:

@@ -17,6 +17,7 @@ from . import digests, layout
 from .atomic import exclusive, write_atomic
 from .collect import Collected, Collector
 from .entropy import summarise_entropy
+from .epochs import write_epochs
 from .hydra import configs, notices
 from .ids import iso_time
 from .journal import job_of, process_order, read_journals
@@ -130,6 +131,7 @@ def _build(
         gaps.append(Gap("stdin-not-recorded", "what was typed or piped in is not in the record"))
     missed = write_printed(folder / layout.LOG, folder / layout.METRICS / "log.jsonl", start.options.get(FROM_LOG, ()))
     gaps.extend([Gap("log-not-searched", missed)] if missed else [])
+    write_epochs(journals.get("rank0", ()), folder / layout.METRICS / "epochs.jsonl")
     traces, metrics = _traces(folder, journals, gaps)
     media_files = store_media(folder, blobs, gaps)
     gaps.extend(_gaps(start, end, journals, main))

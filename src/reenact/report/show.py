@@ -50,6 +50,7 @@ def render_show(
     _configs(lines, manifest.get("configs") or [], most)
     _trials(lines, manifest.get("trials") or [], most)
     _metrics(lines, manifest.get("metrics") or {}, most)
+    _media(lines, manifest.get("media") or {}, most)
     _files(lines, "inputs", manifest.get("inputs") or [], most)
     _files(lines, "outputs", manifest.get("outputs") or [], most)
     _code(lines, manifest.get("code") or {}, most)
@@ -162,6 +163,17 @@ def _metrics(lines: Lines, metrics: Mapping[str, Mapping[str, Any]], most: int |
         rows.append([plain(name), *(number(metric[key]) if metric.get(key) is not None else "-" for key in keys)])
     lines.table(rows, indent=2, right=(1, 2, 3, 4))
     _more(lines, len(metrics), most)
+
+
+def _media(lines: Lines, media: Mapping[str, Mapping[str, Any]], most: int | None) -> None:
+    if not media:
+        return
+    lines.heading("media", size(sum(one["bytes"] for one in media.values())))
+    rows: list[list[Text | str]] = [["", *(Text(key, style=LABEL) for key in ("kind", "count", "last step", "size"))]]
+    for name, one in list(media.items())[:most]:
+        rows.append([plain(name), one["kind"], f"{one['count']:,}", f"{one['step']:,}", size(one["bytes"])])
+    lines.table(rows, indent=2, right=(2, 3, 4))
+    _more(lines, len(media), most)
 
 
 def _files(lines: Lines, title: str, files: Sequence[Mapping[str, Any]], most: int | None) -> None:

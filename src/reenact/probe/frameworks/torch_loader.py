@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from typing import Any
 
@@ -11,12 +12,17 @@ from ..entropy import dress
 from ..state import Probe
 from .torch_library import failed, in_worker
 
+EPOCHS = 10_000
+"""Epochs of a process whose times are kept."""
+
 
 def hook(probe: Probe, module: Any) -> None:
     """Wraps ``DataLoader.__iter__`` and the ``__next__`` of its iterators, in the process that trains."""
     loader = module.DataLoader
     iterator = module._BaseDataLoaderIter
     known: Any = weakref.WeakKeyDictionary()
+    begun: Any = weakref.WeakKeyDictionary()
+    """Iterator -> number of its loader, when it began, and the steps completed then."""
     quick_loaded = quick("loaded")
     start, following = loader.__iter__, iterator.__next__
 
@@ -29,10 +35,34 @@ def hook(probe: Probe, module: Any) -> None:
                 probe.training.generators()
         except Exception as problem:
             failed(probe, "loader", problem)
-        return start(self)
+        found = start(self)
+        if self in known:
+            begin(found, known[self])
+        return found
+
+    def begin(iterator: Any, number: int) -> None:
+        try:
+            if watching(probe):
+                begun[iterator] = number, time.monotonic(), probe.training.step_now()
+        except Exception as problem:
+            failed(probe, "loader", problem)
+
+    def over(iterator: Any) -> None:
+        """An epoch has ended; one without a step was an evaluation."""
+        try:
+            number, since, steps = begun.pop(iterator, (0, 0.0, 0))
+            done = probe.training.step_now() - steps if since and watching(probe) else 0
+            if done > 0 and probe.next_number("epochs") < EPOCHS:
+                probe.journal.write("epoch", n=number, steps=done, seconds=round(time.monotonic() - since, 6))
+        except Exception as problem:
+            failed(probe, "loader", problem)
 
     def __next__(self: Any) -> Any:
-        batch = following(self)
+        try:
+            batch = following(self)
+        except StopIteration:
+            over(self)
+            raise
         try:
             if not quick_loaded(batch) and watching(probe):
                 probe.training.loaded(batch)
