@@ -83,6 +83,16 @@ def read(
     return follower.series()
 
 
+def overviews(
+    run_dir: str | os.PathLike[str], names: Iterable[str] | None = None, cache: Path | None = None
+) -> dict[str, Series]:
+    """The metrics of a run, condensed where they are long; arguments as of `read`. See `overview`."""
+    follower = Follower(run_dir, names, cache, condensed=True)
+    follower.poll()
+    follower.finish()
+    return follower.series()
+
+
 def overview(
     run_dir: str | os.PathLike[str], name: str, points: int, cache: Path | None = None, follower: Follower | None = None
 ) -> Series | None:
@@ -100,12 +110,10 @@ def overview(
         The series, with ``whole``; None when the run does not have it.
     """
     if follower is None:
-        follower = Follower(run_dir, [name], cache, condensed=True)
-        follower.poll()
-        follower.finish()
+        found = overviews(run_dir, [name], cache).get(name)
     else:
         follower.poll()
-    found = follower.series([name]).get(name)
+        found = follower.series([name]).get(name)
     return None if found is None else downsample(found, points)
 
 

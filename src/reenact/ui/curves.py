@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..record import layout
-from ..record.series import Follower, Series
+from ..record.series import Follower, Series, read
 from ..report.page.curvedata import curve, window
 from ..report.page.report import drawable
 from ..store.project import Store
@@ -41,8 +41,8 @@ class Curves:
         return panels
 
     def stretch(self, runs: Sequence[str], metric: str, low: float, high: float, points: int) -> list[dict[str, Any]]:
-        """The curves of one metric between two steps."""
-        found = [self.series(run).get(metric) for run in runs]
+        """The curves of one metric between two steps, of all points that there are."""
+        found = [self._exact(run, metric) for run in runs]
         return [
             curve(window(one, low, high), place, points)
             for place, one in enumerate(found)
@@ -50,7 +50,7 @@ class Curves:
         ]
 
     def series(self, run: str) -> dict[str, Series]:
-        """All metrics of a run as they are now."""
+        """All metrics of a run as they are now, condensed where they are long."""
         with self._lock:
             live = self._runs.get(run)
             if live is None:
@@ -60,6 +60,12 @@ class Curves:
                 self._runs.popitem(last=False)
         return live.read()
 
+    def _exact(self, run: str, metric: str) -> Series | None:
+        one = self.series(run).get(metric)
+        if one is None or one.whole is None or one.whole.count == len(one):
+            return one
+        return read(self._store.run_dir(run), [metric], self._store.series_folder).get(metric)
+
     def _points(self) -> int:
         return sum(live.points for live in self._runs.values())
 
@@ -67,7 +73,7 @@ class Curves:
 class _Live:
     def __init__(self, store: Store, run: str) -> None:
         self._folder = store.run_dir(run)
-        self._follower = Follower(self._folder, None, store.series_folder)
+        self._follower = Follower(self._folder, None, store.series_folder, condensed=True)
         self._lock = threading.Lock()
         self._over = False
         self._found: dict[str, Series] = {}
@@ -90,4 +96,4 @@ class _Live:
 
 def _copy(series: Series) -> Series:
     times = None if series.times is None else series.times[:]
-    return Series(series.name, series.steps[:], series.values[:], times, series.skipped, series.held)
+    return Series(series.name, series.steps[:], series.values[:], times, series.skipped, series.held, series.whole)

@@ -32,7 +32,7 @@ def curve(series: Series, run: int, points: int) -> dict[str, Any]:
         "values": [_number(value) for value in small.values],
         "times": None if small.times is None else _times(small.times),
         "held": small.held,
-        "count": len(series),
+        "count": len(series) if series.whole is None else series.whole.count,
     }
 
 

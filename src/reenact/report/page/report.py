@@ -16,7 +16,7 @@ from ...record import layout
 from ...record.known import known
 from ...record.labels import read_labels
 from ...record.media import read_media
-from ...record.series import Series, read
+from ...record.series import Series, overviews
 from ...record.traces import Summary
 from ...record.verdicts import read_verdicts
 from ...replay.diff import diff as diff_of
@@ -144,6 +144,8 @@ def summaries(series: dict[str, Series]) -> dict[str, dict[str, Any]]:
         for value in one.values:
             summary.add(value)
         found[name] = msgspec.to_builtins(summary.metric())
+        if one.whole is not None:
+            found[name]["count"] = one.whole.count
     return found
 
 
@@ -162,7 +164,7 @@ def divergence(store: Store, a: str, b: str, names: tuple[str, str]) -> tuple[Ht
 
 
 def _read(store: Store, run: str, metrics: Sequence[str]) -> dict[str, Series]:
-    return read(store.run_dir(run), metrics or None, store.series_folder)
+    return overviews(store.run_dir(run), metrics or None, store.series_folder)
 
 
 def _curves(found: Sequence[dict[str, Series]]) -> tuple[list[dict[str, Any]], Html]:
