@@ -47,6 +47,8 @@ def test_the_list_is_filtered_sorted_grouped(page: Any, ui: Ui) -> None:
     page.fill("#where", "loss<<")
     page.wait_for_selector("#problem:visible")
     assert "cannot read the query at character 6" in page.inner_text("#problem")
+    page.fill("#where", "lossy<3")
+    page.wait_for_function("() => document.getElementById('problem').textContent.includes('did you mean loss')")
     page.fill("#where", "experiment=speed")
     wait_rows(page, "fast", "middle", "slow")
     assert page.locator("#problem").is_hidden()

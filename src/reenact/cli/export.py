@@ -52,9 +52,9 @@ def command(
         _pyarrow()
         if output is None and sys.stdout.isatty():
             raise ReenactError("bad-options", "Parquet is no text for a terminal", fix="name a file: -o FILE")
+    from ..store.checks import check_where
     from ..store.refs import expand
     from .compare import asked_metrics
-    from .listing import check_where
 
     with project() as (store, index):
         rows = expand(store, runs, index) if runs else index.rows(where)

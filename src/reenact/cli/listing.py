@@ -76,6 +76,8 @@ def ls(
             sort = f"{best}.min" if towards == "min" else f"-{best}.max"
         found = index.each(where, tags, experiment, sort, limit, everything)
         if where:
+            from ..store.checks import check_where
+
             check_where(where, index)
         for run, problem in sorted(index.problems.items()):
             say(f"warning: {run}: {problem}")
@@ -295,30 +297,6 @@ def _nothing(index: Index, filtered: bool, everything: bool) -> str:
     if not everything and index.rows(include_replays=True, limit=1):
         return "there are only replays here (--all lists them)"
     return "no runs have been recorded here yet; record one with `reenact run COMMAND`"
-
-
-def check_where(where: str, index: Index) -> None:
-    """A name that no run has would match nothing, whatever the operator, without a word."""
-    import difflib
-
-    from ..errors import ReenactError
-    from ..store.query import names
-    from ..store.sql import FIELDS
-
-    if not index.rows(include_replays=True, limit=1):
-        return
-    for name in names(where):
-        if name in FIELDS or index.has_name(name) or index.has_name(name.rpartition(".")[0]):
-            continue
-        known = index.names(_NEAR)
-        valid = [*(field for field in FIELDS if field != "tags"), *known]
-        near = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
-        raise ReenactError(
-            "unknown-key",
-            f"no run here has {name!r} to compare",
-            valid=", ".join(valid[:40]),
-            fix="did you mean " + " or ".join(near) + "?" if near else None,
-        )
 
 
 def _check_sort(sort: str, rows: Sequence[Any], index: Index) -> None:

@@ -15,7 +15,8 @@ from ..report.compare import ASIDE, metric_names
 from ..report.groups import group_json, grouped
 from ..report.runcolumns import value_of
 from ..report.tables import command_text, differing_of
-from ..store.index import Index, RunRow
+from ..store.checks import check_where
+from ..store.index import Index, Page, RunRow
 from ..store.project import Store
 
 T = TypeVar("T")
@@ -79,7 +80,13 @@ class Runs:
         """
         query = as_query(where)
 
-        found = self.ask(lambda index: index.page(query, sort, offset, limit, include_replays=everything))
+        def work(index: Index) -> Page:
+            found = index.page(query, sort, offset, limit, include_replays=everything)
+            if query and not found.total:
+                check_where(query, index)
+            return found
+
+        found = self.ask(work)
         return found.rows, found.total
 
     def groups(self, where: str, key: str, metrics: Sequence[str], everything: bool) -> list[dict[str, Any]]:
