@@ -25,6 +25,7 @@ SEAL_LOCK = "seal.lock"
 CONSTANTS = "constants.json"
 EDITED = "edited"
 CONTAINER = "container.json"
+IMPORTED = "imported.json"
 
 FILES = (
     START,
@@ -43,5 +44,6 @@ FILES = (
     SEAL_LOCK,
     CONSTANTS,
     CONTAINER,
+    IMPORTED,
 )
 FOLDERS = (JOURNAL, TRACE, METRICS, VERDICTS, PRE, CONFIG, EDITED)
