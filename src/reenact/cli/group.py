@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "commit": ("Keep order", "containers:commit", "Keep what a run changed in its container, as an image."),
     "mirror": ("Keep order", "mirror:command", "Copy runs into a tracker."),
     "import": ("Keep order", "importing:command", "Import runs that something else recorded."),
+    "publish": ("Keep order", "publish:command", "Write runs as small text for git."),
     "tag": ("Keep order", "labels:tag", "Tag a run, or remove tags."),
     "note": ("Keep order", "labels:note", "Print or set the note of a run."),
     "rm": ("Keep order", "storage:rm", "Remove runs."),

@@ -80,6 +80,17 @@ def wandb_offline(folder: Path, as_json: bool) -> int:
     return _all(runs(folder), as_json)
 
 
+@command.command(name="published")
+@_FOLDER
+@_JSON
+def published(folder: Path, as_json: bool) -> int:
+    """Read back the runs that `reenact publish` has written to DIR. Those that this store has stay as they are."""
+    from ..exchange.published import read_back
+
+    told = [{"run": run, "from": "published", "id": run, "fresh": fresh} for run, fresh in read_back(_store(), folder)]
+    return _end(told, as_json)
+
+
 def _store() -> Store:
     import os
 

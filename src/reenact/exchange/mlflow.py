@@ -35,7 +35,7 @@ def runs(store: Store, uri: str, experiments: tuple[str, ...] = (), artifacts: b
         raise ReenactError(
             "unknown-experiment",
             f"there is no experiment {sorted(missing)[0]!r} in {uri}",
-            valid=", ".join(one.name for one in every),
+            valid=", ".join(sorted(one.name for one in every)),
         )
     found = False
     for experiment in chosen:
