@@ -100,6 +100,9 @@ def test_mlflow(project: Path, tmp_path: Path) -> None:
     assert [one["path"].rpartition("/")[2] for one in known["outputs"]] == ["w.txt"]
     assert manifest(project, second)["status"] == "failed"
     assert not (project / "mlruns").exists()
+    # What came from there is not copied back.
+    done = reenact("mirror", "mlflow", "--all", "--uri", uri, cwd=project, timeout=120)
+    assert done.returncode == 0 and "0 of 2 runs copied" in done.stderr
     # One experiment only; one that is not there; a database that is none.
     other = project.parent / "other"
     other.mkdir()

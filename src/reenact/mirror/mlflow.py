@@ -114,6 +114,11 @@ class Copy:
         self._note(states.DONE)
         return True
 
+    def origin(self) -> str | None:
+        """The run of this very server that this one was imported from; None for any other run."""
+        told = (sealed.imported or {}) if (sealed := self._sealed()) is not None else {}
+        return str(told["id"]) if (told.get("from"), told.get("place")) == ("mlflow", self._tracker.uri) else None
+
     def _sealed(self) -> Manifest | None:
         path = self._folder / layout.MANIFEST
         return load_manifest(path) if path.exists() else None
@@ -437,6 +442,9 @@ class Mirror:
             ReenactError: ``no-tracking-server`` (exit code 4), ``being-mirrored``, or what MLflow says. Nothing is lost: the same again goes on.
         """
         copy = self.begin(run)
+        origin = copy.origin()
+        if origin is not None:
+            return Copied(run, origin, False, 0)
         with copy.file.held() as mine:
             if not mine:
                 raise ReenactError(
