@@ -9,12 +9,13 @@ from typing import Any
 
 from ..errors import ReenactError
 from ..record import layout
-from ..record.journal import read_journals
+from ..record.journal import job_of, read_journals
 from ..record.labels import read_labels
 from ..record.params import gather
 from ..record.params.base import Context
 from ..record.schema import Manifest, load_manifest, load_start
 from ..record.series import Follower, Series
+from ..record.trials import journals_of, trial_id
 from ..record.typed import hide_typed_secrets
 from ..record.verdicts import read_verdicts
 from ..store.project import Store
@@ -50,6 +51,15 @@ class Copied:
     points: int
 
 
+@dataclass(frozen=True)
+class Job:
+    """A job of a sweep that goes on: ``parent`` is the id of the sweep's copy."""
+
+    sweep: str
+    number: int
+    parent: str
+
+
 class Copy:
     """The copy of one run, which is carried on with every `step`.
 
@@ -59,19 +69,27 @@ class Copy:
         tracker: where to.
         settings: how.
         extras: files besides those of the record; see `files.Extra`.
+        job: of a sweep that goes on: the copy is that of a trial, which has no folder of its own yet.
     """
 
     def __init__(
-        self, store: Store, run: str, tracker: Tracker, settings: Settings, extras: tuple[Extra, ...] = ()
+        self,
+        store: Store,
+        run: str,
+        tracker: Tracker,
+        settings: Settings,
+        extras: tuple[Extra, ...] = (),
+        job: Job | None = None,
     ) -> None:
         self.run = run
+        self._job = job
         self.file = ProgressFile(store.folder / "cache", tracker.uri, run)
         self.progress = self.file.read() or Progress(run, trying=None)
         self._store = store
         self._tracker = tracker
         self._settings = settings
         self._extras = extras
-        self._folder = store.run_dir(run)
+        self._folder = store.run_dir(run if job is None else job.sweep)
         self._start = load_start(self._folder / layout.START)
         self._began = milliseconds(self._start.started)
         self._attached = False
@@ -120,6 +138,8 @@ class Copy:
         return str(told["id"]) if (told.get("from"), told.get("place")) == ("mlflow", self._tracker.uri) else None
 
     def _sealed(self) -> Manifest | None:
+        if self._job is not None:
+            return None
         path = self._folder / layout.MANIFEST
         return load_manifest(path) if path.exists() else None
 
@@ -174,6 +194,8 @@ class Copy:
 
     def _name(self, sealed: Manifest | None) -> str:
         # The start.json of a trial is its sweep's, name and all.
+        if self._job is not None:
+            return text(f"{self._start.name}.{self._job.number}" if self._start.name else self.run, LONGEST_TAG)
         own = sealed is None or sealed.trial_of is None or (self._folder / layout.LABELS).exists()
         name = read_labels(self._folder).name if own else sealed.name if sealed is not None else None
         return text(name or self.run, LONGEST_TAG)
@@ -187,6 +209,8 @@ class Copy:
         self._attach(self._sealed())
 
     def _parent(self, sealed: Manifest | None) -> str | None:
+        if self._job is not None:
+            return self._job.parent
         if sealed is None or sealed.trial_of is None:
             return None
         sweeps = self._copies(sealed.trial_of.run)
@@ -210,7 +234,8 @@ class Copy:
         """Everything that there is. Once it is sealed it is read from the beginning, as everybody else will read it."""
         if self._follower is None or whole:
             before = self._follower.series() if self._follower is not None else {}
-            self._follower = Follower(self._folder, None, self._store.series_folder)
+            number = self._job.number if self._job is not None else None
+            self._follower = Follower(self._folder, None, self._store.series_folder if number is None else None, number)
             self._follower.poll()
             if whole:
                 self._follower.finish()
@@ -310,7 +335,11 @@ class Copy:
         self._journal_size = size
         journals, _ = read_journals(self._folder)
         start = hide_typed_secrets(self._folder, self._start, journals, write=False)
-        return {name: param.value for name, param in gather(Context(self._folder, start, journals)).items()}
+        context = Context(self._folder, start, journals)
+        if self._job is not None:
+            number = self._job.number
+            context = Context(self._folder, start, journals_of(journals, number), main=f"job{number}")
+        return {name: param.value for name, param in gather(context).items()}
 
     # What is known at the end.
 
@@ -435,6 +464,11 @@ class Mirror:
         """The copy of a run, to be carried on while it goes on."""
         return Copy(self._store, run, self._tracker, self._settings, self._extras)
 
+    def begin_job(self, sweep: Copy, number: int) -> Copy:
+        """The copy of a trial whose sweep goes on; `copy` ends it once the sweep is sealed."""
+        job = Job(sweep.run, number, sweep.progress.mlflow)
+        return Copy(self._store, trial_id(sweep.run, number), self._tracker, self._settings, self._extras, job)
+
     def copy(self, run: str) -> Copied:
         """Copy a run as it stands, or go on with its copy.
 
@@ -457,6 +491,13 @@ class Mirror:
             before = copy.progress.points
             copy.step()
             return Copied(run, copy.progress.mlflow, copy.fresh, copy.progress.points - before)
+
+
+def jobs_of(store: Store, run: str) -> list[int]:
+    """The jobs of a sweep that have logged something so far; none of any other run."""
+    found = {job_of(path.stem) for path in (store.run_dir(run) / layout.METRICS).glob("job*.*")}
+    found |= {job_of(path.stem) for path in (store.run_dir(run) / layout.TRACE).glob("job*.trace")}
+    return sorted(number for number in found if number is not None)
 
 
 def trials_of(store: Store, run: str) -> list[str]:

@@ -76,12 +76,18 @@ class Follower:
         run_dir: the run folder.
         names: only these; all when None.
         cache: as for `read`.
+        job: of a sweep that goes on: read what this job has written so far.
     """
 
     def __init__(
-        self, run_dir: str | os.PathLike[str], names: Iterable[str] | None = None, cache: Path | None = None
+        self,
+        run_dir: str | os.PathLike[str],
+        names: Iterable[str] | None = None,
+        cache: Path | None = None,
+        job: int | None = None,
     ) -> None:
         self.folder = Path(run_dir)
+        self._job = job
         self._wanted = None if names is None else frozenset(names)
         self._cache = cache
         self._lines: dict[str, LinesFile | PointsFile] = {}
@@ -177,6 +183,10 @@ class Follower:
         """Of the processes whose metrics are this run's: those of a sweep's jobs are the trials'."""
         trial = "." in self.folder.name
         found = [path for path in (self.folder / folder).glob(f"*{suffix}") if not path.name.startswith(".")]
+        if self._job is not None:
+            return sorted(
+                (path for path in found if job_of(path.stem) == self._job), key=lambda path: process_order(path.stem)
+            )
         found = [path for path in found if trial or job_of(path.stem) is None]
         return sorted(found, key=lambda path: process_order(path.stem))
 
