@@ -109,6 +109,8 @@ def test_mlflow(project: Path, tmp_path: Path) -> None:
     assert len(bring(other, "mlflow", uri, "--experiment", "two", runs=1)) == 1
     done = reenact("import", "mlflow", uri, "--experiment", "three", cwd=other, timeout=60)
     assert done.returncode == 2 and "one, two" in done.stderr
+    done = reenact("import", "mlflow", f"sqlite:///{tmp_path}/typo.db", cwd=other, timeout=60)
+    assert done.returncode == 2 and not (tmp_path / "typo.db").exists(), done.stderr
     (tmp_path / "odd.db").write_text("no database")
     done = reenact("import", "mlflow", f"sqlite:///{tmp_path}/odd.db", cwd=other, timeout=60)
     assert done.returncode == 1 and "Traceback" not in done.stderr and "MLflow at" in done.stderr

@@ -164,6 +164,7 @@ def test_without_its_notes_the_server_is_asked(project: Path, server: Server, lo
     assert_the_same_points(server.client(), copies(server.client(), project.name)[run], project, run)
 
 
+@pytest.mark.parametrize("own", ["sqlite"], indirect=True)
 def test_a_server_that_hangs_holds_nothing_up(project: Path, own: Server) -> None:
     process = begin(project, own)
     eventually(lambda: arrived(own, project, "loss") == 400)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ReenactError
+from ..mirror.settings import shown
 from ..mirror.tracker import RUN, Tracker
 from ..store.project import Store
 from .writer import Foreign, Point, nothing, seconds
@@ -26,6 +27,8 @@ def runs(store: Store, uri: str, experiments: tuple[str, ...] = (), artifacts: b
     Raises:
         ReenactError: as `Tracker.ask`; ``unknown-experiment``; ``nothing-to-import``.
     """
+    if uri.startswith("sqlite:///") and not os.path.exists(uri[len("sqlite:///") :]):
+        raise nothing("database of MLflow", uri, "the address of a server, or sqlite:///FILE")  # MLflow would make one
     tracker = Tracker(uri, store.folder)
     every = tracker.ask(lambda client: _all(client.search_experiments))
     chosen = [one for one in every if not experiments or one.name in experiments or one.experiment_id in experiments]
@@ -34,10 +37,9 @@ def runs(store: Store, uri: str, experiments: tuple[str, ...] = (), artifacts: b
     if missing:
         raise ReenactError(
             "unknown-experiment",
-            f"there is no experiment {sorted(missing)[0]!r} in {uri}",
+            f"there is no experiment {sorted(missing)[0]!r} in {shown(uri)}",
             valid=", ".join(sorted(one.name for one in every)),
         )
-    found = False
     for experiment in chosen:
 
         def search(page_token: Any, id: str = experiment.experiment_id) -> Any:
@@ -47,10 +49,7 @@ def runs(store: Store, uri: str, experiments: tuple[str, ...] = (), artifacts: b
             own = run.data.tags.get(RUN)
             if own is not None and store.run_dir(own).exists():
                 continue
-            found = True
             yield _described(tracker, uri, experiment.name, run, artifacts)
-    if not found and not chosen:
-        raise nothing("experiment", uri, "an MLflow server, or sqlite:///FILE")
 
 
 @contextmanager
@@ -61,7 +60,7 @@ def _described(tracker: Tracker, uri: str, experiment: str, run: Any, artifacts:
         foreign = Foreign(
             source="mlflow",
             id=info.run_id,
-            place=uri,
+            place=shown(uri),
             started=seconds(began),
             ended=seconds(info.end_time) if info.end_time else None,
             status=_STATUS.get(info.status, "interrupted"),

@@ -25,7 +25,7 @@ from .models import log_models
 from .names import LONGEST_PARAM, LONGEST_TAG, Keys, text
 from .points import Points
 from .progress import Progress, ProgressFile
-from .settings import Settings
+from .settings import Settings, shown
 from .times import milliseconds
 from .tracker import RUN, Tracker, batches, by_bytes
 
@@ -130,7 +130,9 @@ class Copy:
     def origin(self) -> str | None:
         """The run of this very server that this one was imported from; None for any other run."""
         told = (sealed.imported or {}) if (sealed := self._sealed()) is not None else {}
-        return str(told["id"]) if (told.get("from"), told.get("place")) == ("mlflow", self._tracker.uri) else None
+        return (
+            str(told["id"]) if (told.get("from"), told.get("place")) == ("mlflow", shown(self._tracker.uri)) else None
+        )
 
     def _sealed(self) -> Manifest | None:
         if self._job is not None:
