@@ -164,6 +164,7 @@ def test_without_its_notes_the_server_is_asked(project: Path, server: Server, lo
     assert_the_same_points(server.client(), copies(server.client(), project.name)[run], project, run)
 
 
+@pytest.mark.parametrize("own", ["sqlite"], indirect=True)
 def test_a_server_that_hangs_holds_nothing_up(project: Path, own: Server) -> None:
     process = begin(project, own)
     eventually(lambda: arrived(own, project, "loss") == 400)
@@ -280,6 +281,37 @@ def test_a_sweep_is_a_run_and_its_trials_are_below_it(project: Path, server: Ser
         f"{sweep}.1": "2",
     }
     assert {one.data.metrics["x"] for one in below} == {1.0, 2.0}
+
+
+def test_trials_are_there_while_their_sweep_goes_on(project: Path, server: Server) -> None:
+    (project / "train.py").write_text(
+        "import hydra, os, reenact, time\n@hydra.main(version_base=None)\ndef main(cfg):\n"
+        "    for i in range(300): reenact.log({'x': cfg.a * i}, step=i)\n"
+        "    while cfg.a == 2 and not os.path.exists('go-one'): time.sleep(0.05)\n"
+        "    reenact.log(end=cfg.a)\nmain()\n"
+    )
+    env = environment({"MLFLOW_TRACKING_URI": server.uri})
+    words = [*COMMAND, "run", "--json", "--mlflow", "--name", "s", "train.py", "-m", "+a=1,2"]
+    process = subprocess.Popen(words, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def live() -> dict[str, Any]:
+        found = {one.info.run_name: one for one in copies(server.client(), project.name).values()}
+        whole = {"s", "s.0", "s.1"} == set(found) and all("x" in found[name].data.metrics for name in ("s.0", "s.1"))
+        return found if whole and found["s.0"].data.params.get("a") == "1" else {}
+
+    found = eventually(live)
+    assert {one.info.status for one in found.values()} == {"RUNNING"}
+    assert found["s.1"].data.tags["mlflow.parentRunId"] == found["s"].info.run_id
+    (project / "go-one").touch()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0 and "copied to MLflow" in err, err
+    sweep = last_json(out)["run"]
+    there = copies(server.client(), project.name)
+    assert set(there) == {sweep, f"{sweep}.0", f"{sweep}.1"}
+    for number in (0, 1):
+        trial = there[f"{sweep}.{number}"]
+        assert trial.info.run_id == found[f"s.{number}"].info.run_id and trial.info.status == "FINISHED"
+        assert_the_same_points(server.client(), trial, project, f"{sweep}.{number}")
 
 
 def test_settings(project: Path) -> None:

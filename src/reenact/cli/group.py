@@ -39,6 +39,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "stop": ("Running", "running:stop", "End a run that is going on."),
     "commit": ("Keep order", "containers:commit", "Keep what a run changed in its container, as an image."),
     "mirror": ("Keep order", "mirror:command", "Copy runs into a tracker."),
+    "import": ("Keep order", "importing:command", "Import runs that something else recorded."),
+    "publish": ("Keep order", "publish:command", "Write runs as small text for git."),
     "tag": ("Keep order", "labels:tag", "Tag a run, or remove tags."),
     "note": ("Keep order", "labels:note", "Print or set the note of a run."),
     "rm": ("Keep order", "storage:rm", "Remove runs."),

@@ -49,15 +49,12 @@ def mlflow(
         raise ReenactError("usage", "no run is named", fix="`reenact mirror mlflow last`, or --all")
     with project() as (store, index):
         ids = [resolve(store, run, index) for run in runs]
+        ids += [trial for run in ids for trial in trials_of(store, run)]
         if every:
             ids += [row.id for row in index.rows(sort="started") if row.status != "missing"]
-        ids += [trial for run in ids for trial in trials_of(store, run)]
-        # A sweep comes before its trials, whatever the order of their times.
-        ids = (
-            sorted(dict.fromkeys(ids), key=lambda run: (run.partition(".")[0], "." in run, len(run), run))
-            if every
-            else list(dict.fromkeys(ids))
-        )
+            # A sweep comes before its trials, whatever the order of their times.
+            ids.sort(key=lambda run: (run.partition(".")[0], "." in run, len(run), run))
+        ids = list(dict.fromkeys(ids))
         settings = with_uri(read_settings(store.root), uri, store)
         if experiment is not None:
             settings = replace(settings, experiment=experiment)

@@ -38,11 +38,12 @@ def wanted(store: Store, flag: bool | None) -> Settings | None:
         ReenactError: ``bad-setting``; ``no-mlflow`` where the command line asks for it.
     """
     from ..mirror.settings import read_settings, with_uri
-    from ..mirror.tracker import need_mlflow
 
     settings = read_settings(store.root)
     if flag is False or (flag is None and not settings.live):
         return None
+    from ..mirror.tracker import need_mlflow
+
     try:
         need_mlflow()
     except ReenactError as error:

@@ -83,16 +83,18 @@ def collect(dry_run: bool, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def usage(run: str | None, as_json: bool) -> int:
     """Show bytes by kind, of RUN or of all runs: how much the text of a record would add to git, and the blobs beside it."""
-    from ..store.du import du
+    from ..store.du import copied, du, fit_for_git
     from ..store.refs import resolve
 
     with project() as (store, index):
         run_id = None if run is None else resolve(store, run, index)
         report = du(store, run_id)
+        there = copied(store)
     if as_json:
-        _print_json({"run": run_id, **dataclasses.asdict(report)})
+        _print_json({"run": run_id, **dataclasses.asdict(report), "mlflow": there, "git": fit_for_git(report)})
         return 0
     _print_usage(report, run_id)
+    _print_places(report, there)
     for one in report.unreadable:
         say(f"warning: {one}: its manifest cannot be read, so its blobs are not counted")
     return 0
@@ -128,6 +130,28 @@ def _print_usage(report: DuReport, run_id: str | None) -> None:
     if report.blobs_unused:
         rows.append(("", report.blobs_unused, "that no run needs (`reenact gc` removes them)"))
     lines.table([[kind, size(amount), told] for kind, amount, told in rows], indent=2, right=(1,))
+    out.print(lines.text())
+
+
+def _print_places(report: DuReport, there: dict[str, int] | None) -> None:
+    """Where else it could lie, and what would be there."""
+    from ..report.console import console
+    from ..report.lines import Lines
+    from ..report.quantities import size
+    from ..store.du import fit_for_git
+
+    out = console(sys.stdout)
+    lines = Lines(out.width)
+    git = fit_for_git(report)
+    lines.field("git", f"{'fit' if git['fit'] else 'not fit'}: {git['why']}")
+    if there is not None:
+        lines.field(
+            "MLflow",
+            f"{size(there['database'])} of database and {size(there['artifacts'])} of files for {there['runs']} runs of this store: "
+            "params, metrics, tags, files; not what a replay needs",
+        )
+    else:
+        lines.field("MLflow", "nothing in the store's own database; docs/trackers.md tells what it would keep")
     out.print(lines.text())
 
 

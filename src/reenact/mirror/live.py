@@ -22,7 +22,7 @@ from ..store.index import Index
 from ..store.project import Store
 from . import progress as states
 from .files import Extra
-from .mlflow import Mirror, trials_of
+from .mlflow import Copy, Mirror, jobs_of, trials_of
 from .progress import Progress, ProgressFile
 from .settings import Settings, shown
 
@@ -124,35 +124,47 @@ def follow(store: Store, run: str, settings: Settings, extras: tuple[Extra, ...]
         ReenactError: it could not be reached to the last, or refuses; `Mirror.copy` goes on later.
     """
     mirror = Mirror(store, settings, extras)
-    copy = mirror.begin(run)
-    with copy.file.held() as mine:
-        if not mine:
-            return
-        copy = mirror.begin(run)
-        patience = _Patience(store, run, settings.patience)
-        while True:
-            over = patience.over()
-            try:
-                if copy.step():
+    patience = _Patience(store, run, settings.patience)
+    while True:
+        try:
+            # Held while there is something to do only: somebody who has started the server need not wait for our next try.
+            with mirror.begin(run).file.held() as mine:
+                if mine:
+                    _send(mirror, store, run, patience)
                     break
-                patience.answered()
-            except ReenactError as error:
-                if error.slug != "no-tracking-server" or patience.spent():
-                    raise
-                patience.failed()
-                continue
-            if over and not (store.run_dir(run) / layout.MANIFEST).exists():
-                raise ReenactError("not-sealed", f"the run {run} could not be sealed")
-            time.sleep(PAUSE)
+            if patience.spent():
+                return
+        except ReenactError as error:
+            if error.slug != "no-tracking-server" or patience.spent():
+                raise
+        patience.failed()
     for trial in trials_of(store, run):
         while True:
             try:
                 mirror.copy(trial)
                 break
             except ReenactError as error:
-                if error.slug != "no-tracking-server" or patience.spent():
+                if error.slug not in ("no-tracking-server", "being-mirrored") or patience.spent():
                     raise
                 patience.failed()
+
+
+def _send(mirror: Mirror, store: Store, run: str, patience: _Patience) -> None:
+    """Send what there is until the run is over and all of it is there."""
+    copy = mirror.begin(run)
+    jobs: dict[int, Copy] = {}
+    while True:
+        over = patience.over()
+        if copy.step():
+            return
+        for number in jobs_of(store, run):
+            if number not in jobs:
+                jobs[number] = mirror.begin_job(copy, number)
+            jobs[number].step()
+        patience.answered()
+        if over and not (store.run_dir(run) / layout.MANIFEST).exists():
+            raise ReenactError("not-sealed", f"the run {run} could not be sealed")
+        time.sleep(PAUSE)
 
 
 class _Patience:

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ..errors import ReenactError
 from ..record import layout
-from ..record.journal import read_journals
+from ..record.journal import job_of, read_journals
 from ..record.labels import read_labels
 from ..record.params import gather
 from ..record.params.base import Context
 from ..record.schema import Manifest, load_manifest, load_start
-from ..record.series import Follower, Series
+from ..record.trials import journals_of, trial_id
 from ..record.typed import hide_typed_secrets
-from ..record.verdicts import read_verdicts
 from ..store.project import Store
 from . import progress as states
+from . import tags
 from .files import Extra, log_files
 from .inputs import datasets
 from .models import log_models
 from .names import LONGEST_PARAM, LONGEST_TAG, Keys, text
+from .points import Points
 from .progress import Progress, ProgressFile
-from .settings import Settings
-from .stamps import Point, Stamps
+from .settings import Settings, shown
 from .times import milliseconds
-from .tracker import METRICS_AT_ONCE, RUN, Tracker, batches, by_bytes
+from .tracker import RUN, Tracker, batches, by_bytes
 
 DONE = "reenact.mirrored"
 """Tag of a copy that is whole: the result of the run."""
 
-VERDICT = "reenact.verdict"
-"""Tag: the last verdict on the run."""
-
 _PARENT = "mlflow.parentRunId"
-_NOTE = "mlflow.note.content"
 _STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 
 
@@ -50,6 +46,15 @@ class Copied:
     points: int
 
 
+@dataclass(frozen=True)
+class Job:
+    """A job of a sweep that goes on: ``parent`` is the id of the sweep's copy."""
+
+    sweep: str
+    number: int
+    parent: str
+
+
 class Copy:
     """The copy of one run, which is carried on with every `step`.
 
@@ -59,26 +64,34 @@ class Copy:
         tracker: where to.
         settings: how.
         extras: files besides those of the record; see `files.Extra`.
+        job: of a sweep that goes on: the copy is that of a trial, which has no folder of its own yet.
     """
 
     def __init__(
-        self, store: Store, run: str, tracker: Tracker, settings: Settings, extras: tuple[Extra, ...] = ()
+        self,
+        store: Store,
+        run: str,
+        tracker: Tracker,
+        settings: Settings,
+        extras: tuple[Extra, ...] = (),
+        job: Job | None = None,
     ) -> None:
         self.run = run
+        self._job = job
         self.file = ProgressFile(store.folder / "cache", tracker.uri, run)
         self.progress = self.file.read() or Progress(run, trying=None)
         self._store = store
         self._tracker = tracker
         self._settings = settings
         self._extras = extras
-        self._folder = store.run_dir(run)
+        self._folder = store.run_dir(run if job is None else job.sweep)
         self._start = load_start(self._folder / layout.START)
         self._began = milliseconds(self._start.started)
         self._attached = False
         self._there: dict[str, str] = {}
-        self._follower: Follower | None = None
-        self._metrics, self._params = Keys(), Keys()
-        self._stamps: dict[str, Stamps] = {}
+        number = job.number if job is not None else None
+        self._points = Points(self._folder, store, number, self._began, tracker, self.file)
+        self._params = Keys()
         self._journal_size = -1
         self.fresh = False
         """Something was to be done in the last step."""
@@ -108,13 +121,22 @@ class Copy:
             self._describe(sealed)
         except ReenactError as error:
             self._attached = False
-            self._stamps.clear()
+            self._points.failed()
             self._note(states.UNREACHED if error.slug == "no-tracking-server" else states.REFUSED, error.what)
             raise
         self._note(states.DONE)
         return True
 
+    def origin(self) -> str | None:
+        """The run of this very server that this one was imported from; None for any other run."""
+        told = (sealed.imported or {}) if (sealed := self._sealed()) is not None else {}
+        return (
+            str(told["id"]) if (told.get("from"), told.get("place")) == ("mlflow", shown(self._tracker.uri)) else None
+        )
+
     def _sealed(self) -> Manifest | None:
+        if self._job is not None:
+            return None
         path = self._folder / layout.MANIFEST
         return load_manifest(path) if path.exists() else None
 
@@ -143,14 +165,14 @@ class Copy:
 
     def _begin(self, sealed: Manifest | None) -> Any:
         experiment = self._experiment()
-        tags = {RUN: self.run, **self._label_tags()}
+        told = {RUN: self.run, **tags.of_labels(self._folder)}
         parent = self._parent(sealed)
         if parent:
-            tags[_PARENT] = parent
+            told[_PARENT] = parent
         if self._start.user:
-            tags["mlflow.user"] = text(self._start.user, LONGEST_TAG)
+            told["mlflow.user"] = text(self._start.user, LONGEST_TAG)
         started = milliseconds(sealed.started) if sealed is not None else self._began
-        self._tracker.ask(lambda client: client.create_run(experiment, started, tags, self._name(sealed)))
+        self._tracker.ask(lambda client: client.create_run(experiment, started, told, self._name(sealed)))
         # A request whose answer was lost, or that was worked on late, has made one, too: the first counts for everybody.
         copies = self._copies()
         for other in copies[1:]:
@@ -169,6 +191,8 @@ class Copy:
 
     def _name(self, sealed: Manifest | None) -> str:
         # The start.json of a trial is its sweep's, name and all.
+        if self._job is not None:
+            return text(f"{self._start.name}.{self._job.number}" if self._start.name else self.run, LONGEST_TAG)
         own = sealed is None or sealed.trial_of is None or (self._folder / layout.LABELS).exists()
         name = read_labels(self._folder).name if own else sealed.name if sealed is not None else None
         return text(name or self.run, LONGEST_TAG)
@@ -178,106 +202,23 @@ class Copy:
         self._delete(self.progress.mlflow)
         self.progress = Progress(self.run)
         self.file.write(self.progress)
-        self._metrics, self._params, self._stamps = Keys(), Keys(), {}
+        self._params = Keys()
+        self._points.restart()
         self._attach(self._sealed())
 
     def _parent(self, sealed: Manifest | None) -> str | None:
+        if self._job is not None:
+            return self._job.parent
         if sealed is None or sealed.trial_of is None:
             return None
         sweeps = self._copies(sealed.trial_of.run)
         return sweeps[0].info.run_id if sweeps else None
 
-    # Metrics.
-
     def _send_points(self, sealed: Manifest | None) -> None:
-        series, sources = self._read(sealed is not None)
-        known = self.progress.sources
-        if any(known.get(name, source) != source for name, source in sources.items()):
+        if self._points.read(self.progress, sealed is not None):
             self._again()
-        self.progress.sources = dict(sources)
-        self._resolve(series)
-        points = self._fresh(series)
-        for batch in batches(points, METRICS_AT_ONCE):
-            self._send(batch)
-        self._set_tags(_told_names("metric", self._metrics))
-
-    def _read(self, whole: bool) -> tuple[dict[str, Series], dict[str, str]]:
-        """Everything that there is. Once it is sealed it is read from the beginning, as everybody else will read it."""
-        if self._follower is None or whole:
-            before = self._follower.series() if self._follower is not None else {}
-            self._follower = Follower(self._folder, None, self._store.series_folder)
-            self._follower.poll()
-            if whole:
-                self._follower.finish()
-                self._check(before, self._follower.series())
-        else:
-            self._follower.poll()
-        return self._follower.series(), self._follower.sources()
-
-    def _check(self, before: dict[str, Series], now: dict[str, Series]) -> None:
-        """What was read while it was written is what is there: a thread may have filled in a point late."""
-        for name, old in before.items():
-            new, sent = now.get(name), self.progress.sent.get(name, 0)
-            if (
-                new is None
-                or new.steps[:sent] != old.steps[:sent]
-                or new.values[:sent].tobytes() != old.values[:sent].tobytes()
-            ):
-                self._stamps.pop(name, None)
-                if self.progress.trying is not None:
-                    self.progress.sent[name] = 0
-                    self.progress.trying[name] = sent
-
-    def _resolve(self, series: Mapping[str, Series]) -> None:
-        """Ask the server what has arrived of what was last sent, and send the rest of that."""
-        trying = self.progress.trying
-        if trying is None:
-            trying = {name: len(one) for name, one in series.items()}
-        if not trying:
-            return
-        for name, stop in trying.items():
-            one = series.get(name)
-            start = self.progress.sent.get(name, 0)
-            if one is None or stop <= start:
-                continue
-            arrived = self._tracker.history(self.progress.mlflow, self._metrics.key(name))
-            missing = []
-            for point in Stamps(self._began).points(one, start, min(stop, len(one))):
-                if arrived[point.kept()]:
-                    arrived[point.kept()] -= 1
-                else:
-                    missing.append((name, point))
-            for batch in batches(iter(missing), METRICS_AT_ONCE):
-                self._log(batch)
-            self.progress.sent[name] = min(stop, len(one))
-        self.progress.trying = {}
-        self.file.write(self.progress)
-
-    def _fresh(self, series: Mapping[str, Series]) -> Iterator[tuple[str, Point]]:
-        for name, one in series.items():
-            start = self.progress.sent.get(name, 0)
-            if len(one) > start:
-                stamps = self._stamps.setdefault(name, Stamps(self._began))
-                for point in stamps.points(one, start, len(one)):
-                    yield name, point
-
-    def _send(self, batch: Any) -> None:
-        """Send points that follow those that were sent; which, is on disk before."""
-        trying: dict[str, int] = {}
-        for name, _ in batch:
-            trying[name] = trying.get(name, self.progress.sent.get(name, 0)) + 1
-        self.progress.trying = trying
-        self.file.write(self.progress)
-        self._log(batch)
-        self.progress.sent = {**self.progress.sent, **trying}
-        self.progress.trying = {}
-
-    def _log(self, batch: Any) -> None:
-        from mlflow.entities import Metric
-
-        metrics = [Metric(self._metrics.key(name), point.value, point.time, point.step) for name, point in batch]
-        self._tracker.ask(lambda client: client.log_batch(self.progress.mlflow, metrics=metrics))
-        self.progress.points += len(metrics)
+        self._points.send(self.progress)
+        self._set_tags(tags.of_names("metric", self._points.keys))
 
     # Params.
 
@@ -295,7 +236,7 @@ class Copy:
         for batch in by_bytes(iter(params), lambda one: 2 * len(ascii(one.value)) + len(one.key)):
             self._tracker.ask(partial(_log_params, self.progress.mlflow, batch))
             there.update({one.key: one.value for one in batch})
-        self._set_tags(_told_names("param", self._params))
+        self._set_tags(tags.of_names("param", self._params))
 
     def _early(self) -> dict[str, Any]:
         """The params so far, once the program has got as far as its first metric: what it does with its command line is known then."""
@@ -305,12 +246,16 @@ class Copy:
         self._journal_size = size
         journals, _ = read_journals(self._folder)
         start = hide_typed_secrets(self._folder, self._start, journals, write=False)
-        return {name: param.value for name, param in gather(Context(self._folder, start, journals)).items()}
+        context = Context(self._folder, start, journals)
+        if self._job is not None:
+            number = self._job.number
+            context = Context(self._folder, start, journals_of(journals, number), main=f"job{number}")
+        return {name: param.value for name, param in gather(context).items()}
 
     # What is known at the end.
 
     def _describe(self, sealed: Manifest) -> None:
-        self._set_tags(self._told(sealed))
+        self._set_tags(tags.of_sealed(self._folder, sealed))
         found = datasets(sealed)
         for some in batches(iter(found), 100):
             self._tracker.ask(partial(_log_inputs, self.progress.mlflow, some))
@@ -328,14 +273,14 @@ class Copy:
 
     def _refresh(self, sealed: Manifest) -> None:
         """What may change of a run that is over: its verdict, its labels, its sweep being there."""
-        labels = self._label_tags()
-        wanted = {VERDICT: self._verdict(), **labels}
+        labels = tags.of_labels(self._folder)
+        wanted = {tags.VERDICT: tags.verdict(self._folder), **labels}
         parent = self._parent(sealed) if sealed.trial_of is not None and _PARENT not in self._there else None
         if parent:
             wanted[_PARENT] = parent
         self._set_tags(wanted)
         gone = [tag for tag in self._there if tag.startswith("tag.") and tag not in labels]
-        gone += [_NOTE] if _NOTE in self._there and _NOTE not in labels else []
+        gone += [tags.NOTE] if tags.NOTE in self._there and tags.NOTE not in labels else []
         for tag in gone:
             self._tracker.ask(partial(_delete_tag, self.progress.mlflow, tag))
             del self._there[tag]
@@ -343,51 +288,14 @@ class Copy:
         if self._there.get("mlflow.runName", name) != name:
             self._tracker.ask(lambda client: client.update_run(self.progress.mlflow, name=name))
 
-    def _told(self, sealed: Manifest) -> dict[str, str]:
-        git = sealed.code.git
-        told = {
-            "reenact.recipe": sealed.recipe,
-            "reenact.result": sealed.result,
-            "reenact.complete": str(sealed.complete).lower(),
-            "reenact.exit_code": "" if sealed.exit_code is None else str(sealed.exit_code),
-            "reenact.gaps": ", ".join(sorted({gap.id for gap in sealed.gaps})),
-            "reenact.dirty": str(git.dirty).lower() if git is not None else "",
-            "reenact.host": sealed.command.host,
-            "reenact.image": str((sealed.container or {}).get("image") or ""),
-            VERDICT: self._verdict(),
-            "mlflow.source.name": " ".join(sealed.command.argv),
-            "mlflow.source.type": "LOCAL",
-            "mlflow.source.git.commit": (git.commit if git is not None else None) or "",
-            "mlflow.source.git.branch": (git.branch if git is not None else None) or "",
-            **self._label_tags(),
-        }
-        return {name: value for name, value in told.items() if value}
-
-    def _label_tags(self) -> dict[str, str]:
-        labels = read_labels(self._folder)
-        keys = Keys()
-        tags = {f"tag.{keys.key(tag)}"[-250:]: "true" for tag in labels.tags}
-        if labels.note:
-            tags[_NOTE] = text(labels.note, LONGEST_TAG)
-        return tags
-
-    def _verdict(self) -> str:
-        found = read_verdicts(self._folder)
-        return found[-1].verdict if found else ""
-
     def _set_tags(self, wanted: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        tags = [RunTag(name, text(value, LONGEST_TAG)) for name, value in wanted.items()]
-        tags = [tag for tag in tags if tag.value and self._there.get(tag.key) != tag.value]
-        for some in by_bytes(iter(tags), lambda one: 2 * len(ascii(one.value)) + len(one.key)):
+        told = [RunTag(name, text(value, LONGEST_TAG)) for name, value in wanted.items()]
+        told = [tag for tag in told if tag.value and self._there.get(tag.key) != tag.value]
+        for some in by_bytes(iter(told), lambda one: 2 * len(ascii(one.value)) + len(one.key)):
             self._tracker.ask(partial(_log_tags, self.progress.mlflow, some))
             self._there.update({tag.key: tag.value for tag in some})
-
-
-def _told_names(kind: str, keys: Keys) -> dict[str, str]:
-    """Tags that tell the names that MLflow would not have taken."""
-    return {f"reenact.{kind}.{key[-230:]}": name for key, name in keys.renamed().items()}
 
 
 def _log_params(mlflow: str, params: list[Any], client: Any) -> None:
@@ -430,6 +338,11 @@ class Mirror:
         """The copy of a run, to be carried on while it goes on."""
         return Copy(self._store, run, self._tracker, self._settings, self._extras)
 
+    def begin_job(self, sweep: Copy, number: int) -> Copy:
+        """The copy of a trial whose sweep goes on; `copy` ends it once the sweep is sealed."""
+        job = Job(sweep.run, number, sweep.progress.mlflow)
+        return Copy(self._store, trial_id(sweep.run, number), self._tracker, self._settings, self._extras, job)
+
     def copy(self, run: str) -> Copied:
         """Copy a run as it stands, or go on with its copy.
 
@@ -437,6 +350,9 @@ class Mirror:
             ReenactError: ``no-tracking-server`` (exit code 4), ``being-mirrored``, or what MLflow says. Nothing is lost: the same again goes on.
         """
         copy = self.begin(run)
+        origin = copy.origin()
+        if origin is not None:
+            return Copied(run, origin, False, 0)
         with copy.file.held() as mine:
             if not mine:
                 raise ReenactError(
@@ -449,6 +365,13 @@ class Mirror:
             before = copy.progress.points
             copy.step()
             return Copied(run, copy.progress.mlflow, copy.fresh, copy.progress.points - before)
+
+
+def jobs_of(store: Store, run: str) -> list[int]:
+    """The jobs of a sweep that have logged something so far; none of any other run."""
+    found = {job_of(path.stem) for path in (store.run_dir(run) / layout.METRICS).glob("job*.*")}
+    found |= {job_of(path.stem) for path in (store.run_dir(run) / layout.TRACE).glob("job*.trace")}
+    return sorted(number for number in found if number is not None)
 
 
 def trials_of(store: Store, run: str) -> list[str]:

@@ -164,7 +164,7 @@ class Tracker:
                 utils.MAX_RETRY_COUNT = 2  # a database that is down is told soon, and asked again later
             for name in ("mlflow", "alembic"):
                 logging.getLogger(name).setLevel(logging.ERROR)
-            if self._own:
+            if self.uri.startswith("sqlite:"):
                 # Two that make its tables at once would get in each other's way.
                 with exclusive(self._folder / "cache" / "mlflow.lock"):
                     client = MlflowClient(self.uri, self.uri)

@@ -26,6 +26,7 @@ SEAL_LOCK = "seal.lock"
 CONSTANTS = "constants.json"
 EDITED = "edited"
 CONTAINER = "container.json"
+IMPORTED = "imported.json"
 
 FILES = (
     START,
@@ -44,5 +45,6 @@ FILES = (
     SEAL_LOCK,
     CONSTANTS,
     CONTAINER,
+    IMPORTED,
 )
 FOLDERS = (JOURNAL, TRACE, METRICS, MEDIA, VERDICTS, PRE, CONFIG, EDITED)

@@ -277,7 +277,9 @@ class Log(Struct, frozen=True):
 class Origin(Struct, frozen=True):
     """Where the value of a param came from."""
 
-    kind: Literal["optimizer", "constant", "default", "environment", "config", "choice", "override", "argument"]
+    kind: Literal[
+        "optimizer", "constant", "default", "environment", "config", "choice", "override", "argument", "imported"
+    ]
     where: str | None = None
     default: Any = None
 
@@ -349,6 +351,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     trials: list[Trial] = []
     trial_of: TrialOf | None = None
     resumes: str | None = None
+    imported: dict[str, Any] | None = None
     inputs: list[InputFile]
     listings: list[Listing]
     outputs: list[OutputFile]

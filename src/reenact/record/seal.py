@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..errors import ReenactError
-from . import digests, layout
+from . import digests, imported, layout
 from .atomic import exclusive, write_atomic
 from .collect import Collected, Collector
 from .entropy import summarise_entropy
@@ -55,6 +55,9 @@ from .trials import trials, write_trials
 from .typed import hide_typed_secrets
 
 _MOST_METRICS = 10_000  # every listing reads them all
+
+_NOT_WATCHED = ("no-environment", "log-not-searched")
+"""Gaps that go without saying for a run that was imported."""
 
 Journals = dict[str, list[dict[str, Any]]]
 T = TypeVar("T")
@@ -142,6 +145,9 @@ def _build(
     for problem in (git or {}).get("problems") or []:
         gaps.append(Gap("source", str(problem)))
     ended = end.ended if end else _last_sign(folder, journals)
+    foreign = imported.told(folder)
+    if foreign is not None:
+        gaps = [imported.gap(foreign), *(gap for gap in gaps if gap.id not in _NOT_WATCHED)]
     context = Context(folder, start, journals)
     params = gather(context)
     composed = configs(context)
@@ -164,9 +170,10 @@ def _build(
         configs=composed,
         trials=trials(context, start.run),
         resumes=start.resumes,
+        imported=imported.summary(foreign) if foreign else None,
         inputs=files.inputs,
         listings=files.listings,
-        outputs=files.outputs,
+        outputs=[*files.outputs, *(imported.outputs(foreign) if foreign else ())],
         outside=files.outside,
         made=files.made,
         removed=files.removed,

@@ -125,6 +125,7 @@ class Follower:
         names: only these; all when None.
         cache: as for `read`.
         condensed: what is read is condensed, for `overview`.
+        job: of a sweep that goes on: read what this job has written so far.
     """
 
     def __init__(
@@ -132,11 +133,13 @@ class Follower:
         run_dir: str | os.PathLike[str],
         names: Iterable[str] | None = None,
         cache: Path | None = None,
+        job: int | None = None,
         *,
         condensed: bool = False,
     ) -> None:
         self._condensed = condensed
         self.folder = Path(run_dir)
+        self._job = job
         self._wanted = None if names is None else frozenset(names)
         self._cache = cache
         self._lines: dict[str, LinesFile | PointsFile] = {}
@@ -241,6 +244,10 @@ class Follower:
         """Of the processes whose metrics are this run's: those of a sweep's jobs are the trials'."""
         trial = "." in self.folder.name
         found = [path for path in (self.folder / folder).glob(f"*{suffix}") if not path.name.startswith(".")]
+        if self._job is not None:
+            return sorted(
+                (path for path in found if job_of(path.stem) == self._job), key=lambda path: process_order(path.stem)
+            )
         found = [path for path in found if trial or job_of(path.stem) is None]
         return sorted(found, key=lambda path: process_order(path.stem))
 

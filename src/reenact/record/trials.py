@@ -156,7 +156,7 @@ def trial_manifest(
         claims: the jobs that wrote each file, in order; found out when None.
     """
     claims = _claims(journals) if claims is None else claims
-    own = _own(journals, trial.job)
+    own = journals_of(journals, trial.job)
     jobs = {process: events for process, events in own.items() if job_of(process) is not None}
     context = Context(folder, start, own, main=f"job{trial.job}")
     params = gather(context)
@@ -233,7 +233,7 @@ def _bears_on(gap: Gap, trial: Trial, own: Journals, jobs: Journals) -> bool:
     return gap.process is None or gap.process in own
 
 
-def _own(journals: Journals, job: int) -> dict[str, list[dict[str, Any]]]:
+def journals_of(journals: Journals, job: int) -> dict[str, list[dict[str, Any]]]:
     """The journals that tell of a job: its own, that of the program that launched it, that of the process that composed its config."""
     wanted = {"rank0", "launcher"}
     for event in journals.get(f"job{job}", ()):
@@ -325,7 +325,7 @@ def _fill(folder: Path, sweep: Path, start: Start, journals: Journals, trial: Tr
     write_struct(folder / layout.START, msgspec.structs.replace(start, run=str(trial.run), resumes=None))
     for name in _SHARED:
         _link(sweep / name, folder / name)
-    for process in _own(journals, trial.job):
+    for process in journals_of(journals, trial.job):
         _link(sweep / layout.JOURNAL / f"{process}.jsonl", folder / layout.JOURNAL / f"{process}.jsonl")
         if job_of(process) is not None:
             for suffix in (TRACE_SUFFIX, NAMES_SUFFIX):

@@ -71,6 +71,14 @@ class Options:
 
 
 def refuse_unreplayable(baseline: Manifest) -> None:
+    if baseline.imported is not None:
+        raise ReenactError(
+            "imported",
+            f"the run {baseline.run} was imported from {baseline.imported.get('from')}: "
+            "its code, inputs and environment are not in the record, so it cannot be executed again",
+            fix="record it with `reenact run`; that can be verified",
+            exit_code=EXIT_NOT_REPLAYABLE,
+        )
     redacted = [gap.detail for gap in baseline.gaps if gap.id.startswith("redacted-")]
     if redacted:
         raise ReenactError(

@@ -87,6 +87,9 @@ def _head(lines: Lines, run: Mapping[str, Any], folder: str, detail: str, now: d
         lines.field("used", f"{size(used['peak_rss'])} of memory at most, {duration(cpu)} of CPU time")
     if run.get("trial_of"):
         lines.field("trial", f"job {run['trial_of']['job']} of the sweep {plain(run['trial_of']['run'])}")
+    if run.get("imported"):
+        told = run["imported"]
+        lines.field("imported", f"from {plain(told.get('from'))}, {plain(told.get('place'))}; it cannot be verified")
     for label in ("experiment", "note", "replay_of", "resumes"):
         if run.get(label):
             lines.field(label.replace("_", " "), plain(run[label]))

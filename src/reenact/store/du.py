@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..errors import ReenactError
 from ..record import layout
@@ -82,6 +85,43 @@ def du(store: Store, run_id: str | None = None) -> DuReport:
         elif run_id is None:
             unused += size
     return DuReport(kinds, sum(kinds.values()), unique, shared, unused, len(asked), unreadable)
+
+
+MOST_TEXT = 1_000_000
+"""Bytes of text of one run up to which it is no burden for git, which keeps every version for ever."""
+
+
+def fit_for_git(report: DuReport) -> dict[str, Any]:
+    """Whether git is a place for these records: ``fit``, ``text`` (bytes of a run on average), ``blobs``, and ``why``."""
+    blobs = report.blobs_unique + report.blobs_shared
+    text = report.record // max(1, report.runs)
+    fit = text <= MOST_TEXT
+    if fit:
+        why = "the text of a record is small"
+    else:
+        why = "the text of a record is large (traces, journals, logs); `reenact publish` writes the small part of it"
+    if blobs:
+        why += "; its blobs (code, data, weights) are not for git: the store's .gitignore leaves them out"
+    return {"fit": fit, "text": text, "blobs": blobs, "why": why}
+
+
+def copied(store: Store) -> dict[str, int] | None:
+    """What MLflow keeps of this store's runs in the store's own database: ``runs``, ``database``, ``artifacts``; None without one."""
+    database = store.folder / "mlflow.db"
+    if not database.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+            (runs,) = db.execute(
+                "select count(*) from runs join tags on tags.run_uuid = runs.run_uuid "
+                "where tags.key = 'reenact.run' and runs.lifecycle_stage = 'active'"
+            ).fetchone()
+    except sqlite3.Error:
+        runs = 0
+    artifacts = 0
+    for place, _, names in os.walk(store.folder / "mlflow-artifacts"):
+        artifacts += sum(os.lstat(os.path.join(place, name)).st_size for name in names)
+    return {"runs": int(runs), "database": database.stat().st_size, "artifacts": artifacts}
 
 
 def _measure(folder: Path, kinds: dict[str, int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from . import command_line, constants, hydra, optimizer, parsers
+from . import command_line, constants, hydra, imported, optimizer, parsers
 from .base import Context, Param
 
 SOURCES: tuple[Callable[[Context], Iterator[Param]], ...] = (
@@ -14,6 +14,7 @@ SOURCES: tuple[Callable[[Context], Iterator[Param]], ...] = (
     parsers.params,
     constants.overridden,
     hydra.params,
+    imported.params,
 )
 """In order: what a later one says of a name wins."""
 

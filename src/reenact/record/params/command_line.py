@@ -8,6 +8,7 @@ from typing import Any
 
 from ..command import script_index
 from ..hydra import composed
+from ..imported import told
 from ..schema import Origin
 from . import parsers
 from .base import Context, Param
@@ -20,7 +21,7 @@ _OPTION = re.compile(r"--([A-Za-z][\w.-]*)(?:=(.*))?$", re.DOTALL)
 
 def params(context: Context) -> Iterator[Param]:
     """``--key value``, ``--key=value``, ``--flag`` and ``key=value`` after the script; none where a parser or Hydra read them."""
-    if parsers.parses(context) or composed(context):
+    if parsers.parses(context) or composed(context) or told(context.folder):
         return
     start = context.start
     index = script_index(start)

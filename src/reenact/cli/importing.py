@@ -1,0 +1,122 @@
+"""``reenact import``: runs that something else recorded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .opened import say
+
+if TYPE_CHECKING:
+    from ..store.project import Store
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of {run, from, id, fresh}.")
+_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+
+
+@click.group(name="import", short_help="Import runs that something else recorded.")
+def command() -> None:
+    """Import runs that something else recorded, so that `ls`, `compare` and `export` show them beside the others.
+
+    Each becomes a run of its own, with params, metrics, times and status; typing the same again imports nothing twice. Nobody watched
+    them: they are marked as imported, and cannot be verified.
+    """
+
+
+@command.command(name="mlflow")
+@click.argument("uri", metavar="[URI]", required=False)
+@click.option(
+    "--experiment", "experiments", multiple=True, metavar="NAME", help="Only this one; may be given several times."
+)
+@click.option("--artifacts", is_flag=True, help="With the artifacts of runs that have no more than 100 MB.")
+@_JSON
+def mlflow(uri: str | None, experiments: tuple[str, ...], artifacts: bool, as_json: bool) -> int:
+    """Import the runs of a tracking server or database (MLFLOW_TRACKING_URI, or the project's settings). Copies of runs of this store are left out."""
+    from ..exchange.mlflow import runs
+    from ..mirror.settings import read_settings, with_uri
+
+    store = _store()
+    address = with_uri(read_settings(store.root), uri, store).uri or ""
+    told = []
+    for one in runs(store, address, experiments, artifacts):
+        with one as foreign:
+            told.append(_written(store, foreign))
+    return _end(told, as_json)
+
+
+@command.command(name="hydra-outputs")
+@_FOLDER
+@click.option("--artifacts", is_flag=True, help="With the files of runs that have no more than 100 MB.")
+@_JSON
+def hydra_outputs(folder: Path, artifacts: bool, as_json: bool) -> int:
+    """Import what Hydra left below DIR: outputs/ and multirun/, with config, overrides, log and times."""
+    from ..exchange.hydra_outputs import runs
+
+    return _all(runs(folder, artifacts), as_json)
+
+
+@command.command(name="tensorboard")
+@_FOLDER
+@_JSON
+def tensorboard(folder: Path, as_json: bool) -> int:
+    """Import TensorBoard's event files below DIR: each folder of them is a run; its scalars, its hparams."""
+    from ..exchange.tensorboard import runs
+
+    return _all(runs(folder), as_json)
+
+
+@command.command(name="wandb-offline")
+@_FOLDER
+@_JSON
+def wandb_offline(folder: Path, as_json: bool) -> int:
+    """Import W&B's offline runs below DIR: config, history, tags, exit code."""
+    from ..exchange.wandb_offline import runs
+
+    return _all(runs(folder), as_json)
+
+
+@command.command(name="published")
+@_FOLDER
+@_JSON
+def published(folder: Path, as_json: bool) -> int:
+    """Read back the runs that `reenact publish` has written to DIR. Those that this store has stay as they are."""
+    from ..exchange.published import read_back
+
+    told = [{"run": run, "from": "published", "id": run, "fresh": fresh} for run, fresh in read_back(_store(), folder)]
+    return _end(told, as_json)
+
+
+def _store() -> Store:
+    import os
+
+    from ..store.project import Store
+
+    return Store.open(os.getcwd(), create=True)
+
+
+def _all(foreign: Iterable[Any], as_json: bool) -> int:
+    store = _store()
+    return _end([_written(store, one) for one in foreign], as_json)
+
+
+def _written(store: Store, foreign: Any) -> dict[str, Any]:
+    from ..exchange.writer import write
+
+    run, fresh = write(store, foreign)
+    if fresh:
+        say(f"{run} is {foreign.name or foreign.id}")
+    return {"run": run, "from": foreign.source, "id": foreign.id, "fresh": fresh}
+
+
+def _end(told: list[dict[str, Any]], as_json: bool) -> int:
+    fresh = sum(one["fresh"] for one in told)
+    rest = len(told) - fresh
+    say(f"{fresh} run{'s' * (fresh != 1)} imported" + (f"; {rest} had been imported before" if rest else ""))
+    if as_json:
+        sys.stdout.write(json.dumps(told) + "\n")
+    return 0
