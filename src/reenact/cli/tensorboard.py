@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ def command(runs: tuple[str, ...], port: int, host: str, count: int, write: str 
     from pathlib import Path
 
     from ..mirror import tensorboard as mirror
+    from ..mirror.ports import refuse_taken
     from ..store.refs import resolve
 
     mirror.need_tensorboard()
@@ -49,7 +49,7 @@ def command(runs: tuple[str, ...], port: int, host: str, count: int, write: str 
         if write is not None:
             say(f"{points} points of {len(ids)} {'run' if len(ids) == 1 else 'runs'} written to {folder}")
             return 0
-        _refuse_taken(host, port)
+        refuse_taken(host, port)
         words = mirror.command(sys.executable, folder, host, port)
         process = subprocess.Popen(words, env=mirror.environment(os.environ))
         try:
@@ -65,14 +65,3 @@ def command(runs: tuple[str, ...], port: int, host: str, count: int, write: str 
             process.wait()
     finally:
         board.close()
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ReenactError(
-                "port-in-use", f"port {port} of {host} cannot be used: {error.strerror}", fix=f"--port {port + 1}"
-            ) from None

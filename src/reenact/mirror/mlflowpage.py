@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from types import FrameType
 
 from ..errors import EXIT_MISSING, ReenactError
 from ..store.project import Store
+from .ports import refuse_taken
 from .settings import DATABASE, read_settings, shown, with_uri
 from .tracker import need_mlflow
 
@@ -92,18 +92,6 @@ def serve(
         return 0
     finally:
         _end(process)
-
-
-def refuse_taken(host: str, port: int) -> None:
-    """Raises ReenactError ``port-in-use``."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ReenactError(
-                "port-in-use", f"port {port} of {host} cannot be used: {error.strerror}", fix=f"--port {port + 1}"
-            ) from None
 
 
 def _comes_up(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
