@@ -51,6 +51,7 @@ def head(run: Data, verdicts: Sequence[Data], detail: str = "") -> Html:
     started = str(run.get("started") or "")
     where = " on ".join(str(part) for part in (command.get("user"), command.get("host")) if part)
     trial = run.get("trial_of") or {}
+    imported = run.get("imported") or {}
     cpu = (used.get("user") or 0.0) + (used.get("system") or 0.0)
     told = [
         ("experiment", run.get("experiment")),
@@ -74,6 +75,7 @@ def head(run: Data, verdicts: Sequence[Data], detail: str = "") -> Html:
         ("trial", f"job {trial.get('job')} of the sweep {trial.get('run')}" if trial else None),
         ("replay of", run.get("replay_of")),
         ("resumes", run.get("resumes")),
+        ("imported", f"from {imported['from']}, {imported['place']}; it cannot be verified" if imported else None),
         ("settings", "deterministic" if (run.get("settings") or {}).get("deterministic") else None),
         ("recipe", _digest(run.get("recipe"))),
         ("result", _digest(run.get("result"))),
