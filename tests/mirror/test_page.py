@@ -1,4 +1,4 @@
-"""`mirror.mlflowpage`: MLflow's own pages on what was copied; the server ends with the process that started it."""
+"""``reenact ui --mlflow``: MLflow's own pages on what was copied; the server ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,11 @@ from servers import eventually, free_port
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
 from endtoend import environment, reenact
 
-SERVE = """\
-import sys
-from pathlib import Path
-from reenact.errors import ReenactError
-from reenact.mirror.mlflowpage import serve
-from reenact.store.project import Store
-try:
-    sys.exit(serve(Store.open(Path.cwd()), int(sys.argv[1]), on_ready=lambda at: print(at, flush=True)))
-except ReenactError as error:
-    print(error.render())
-    sys.exit(error.exit_code)
-"""
-
 
 def pages(project: Path, port: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(port)], cwd=project, env=environment(), stdout=subprocess.PIPE, text=True
-    )
+    words = [sys.executable, "-m", "reenact", "ui", "--mlflow", "--no-open", "--port", str(port)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, cwd=project, env=environment(), stdout=pipe, stderr=pipe, text=True)
 
 
 def answers(port: int) -> bool:
@@ -43,7 +30,7 @@ def test_it_is_served_until_it_is_ended(project: Path) -> None:
     (project / "train.py").write_text("import reenact\nreenact.log(a=1)\n")
     assert reenact("run", "train.py", cwd=project).returncode == 0
     port = free_port()
-    told = pages(project, port).communicate(timeout=60)[0]
+    told = pages(project, port).communicate(timeout=60)[1]
     assert "no run has been copied" in told and "mirror mlflow --all" in told
     assert reenact("mirror", "mlflow", "--all", cwd=project, timeout=120).returncode == 0
     process = pages(project, port)
@@ -57,7 +44,7 @@ def test_it_is_served_until_it_is_ended(project: Path) -> None:
 
         names = [one.name for one in MlflowClient(address, address).search_experiments()]
         assert project.name in names
-        second = pages(project, port).communicate(timeout=60)[0]
+        second = pages(project, port).communicate(timeout=60)[1]
         assert f"port {port}" in second and f"--port {port + 1}" in second
     finally:
         process.send_signal(signal.SIGTERM)
