@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,15 @@ from typing import Any
 
 import pytest
 
+# A worker of xdist's has the size of a terminal in its variables, which is not that of the terminals that tests make.
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
 TOGETHER = ("containers", "mirror", "pages")
 """Folders whose tests share what is slow to start, or what there can be only one of: an engine, a server, a project."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers, those of a file, or of such a folder, stay in one."""
     for item in items:

@@ -45,8 +45,15 @@ def run_uv(
         ReenactError: ``no-uv``.
     """
     command = [find_uv(env), *arguments, "--no-progress", "--color", "never"]
+    # What it says is read again: it must not be broken into lines as for a narrow terminal.
     return subprocess.run(
-        command, env=uv_settings(env), cwd=cwd, capture_output=True, text=True, errors="replace", check=False
+        command,
+        env=uv_settings(env) | {"COLUMNS": "10000"},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
 
 
