@@ -84,6 +84,8 @@ def test_everything_is_there_once(
     place = Path(client.download_artifacts(copy.info.run_id, "outputs/weights.bin", str(tmp_path)))
     assert place.read_text() == "weights"
     assert "printed" in Path(client.download_artifacts(copy.info.run_id, "reenact/log.txt", str(tmp_path))).read_text()
+    report = Path(client.download_artifacts(copy.info.run_id, "reenact/report.html", str(tmp_path))).read_text()
+    assert run in report and '"name":"val/loss"' in report
     there = Path(client.download_artifacts(copy.info.run_id, "reenact/manifest.json", str(tmp_path)))
     assert json.loads(there.read_bytes())["result"] == known["result"]
     # The model is loaded by MLflow, whose business it is to unpickle.
