@@ -46,7 +46,7 @@ lint: $(TOOLS)
 	$(VENV)/bin/lint-imports
 
 test: lint
-	$(VENV)/bin/pytest -q -n $(WORKERS) --dist loadgroup
+	$(VENV)/bin/pytest -q -n $(WORKERS)
 
 bench: $(SET_UP)
 	$(VENV)/bin/python benchmarks/run.py
