@@ -34,6 +34,7 @@ TRAIN = """\
 import os, time
 import torch
 
+torch.set_num_threads(1)  # how work is split among threads may follow the load of the machine
 torch.manual_seed(int(time.time() * 1000) % 2**32)
 x = torch.randn(64, 8)
 y = (x.sum(1) > 0).long()
