@@ -46,7 +46,7 @@ lint: $(TOOLS)
 	$(VENV)/bin/lint-imports
 
 test: lint
-	$(VENV)/bin/pytest -q -n $(WORKERS)
+	$(VENV)/bin/pytest -q -n $(WORKERS) $(PYTEST)
 
 bench: $(SET_UP)
 	$(VENV)/bin/python benchmarks/run.py

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reenact.record.better import direction
@@ -38,6 +39,7 @@ def test_less_or_more(name: str, expected: str | None) -> None:
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=50), st.booleans(), st.integers(1, 12))
+@example([sys.float_info.max], True, 1)
 def test_axes_take_any_values(values: list[float], log: bool, about: int) -> None:
     axis = axis_of([values], log)
     shown = [value for value in values if math.isfinite(value) and (value > 0 or not log)]

@@ -68,7 +68,7 @@ def publish(store: Store, runs: Iterable[str], folder: Path) -> Published:
     for run, manifest in sealed:
         _publish(store, run, manifest, folder / "runs" / run)
         written.append(run)
-    found = list(_there(folder))
+    found = _there(folder)
     write_atomic(folder / "README.md", _table(found).encode("utf-8", "backslashreplace"))
     size = sum(path.stat().st_size for path in _files(folder))
     return Published(written, len(found), size)
@@ -134,13 +134,16 @@ def _tail(path: Path) -> bytes | None:
     return _CONTROL.sub(b"", b"\n".join(lines))
 
 
-def _there(folder: Path) -> Iterator[tuple[Manifest, dict[str, Any]]]:
+def _there(folder: Path) -> list[tuple[Manifest, dict[str, Any]]]:
     """The runs that a folder holds, oldest first; what is no run is passed over."""
-    for path in sorted((folder / "runs").glob(f"*/{_MANIFEST}")):
+    found = []
+    for path in (folder / "runs").glob(f"*/{_MANIFEST}"):
         if RUN_ID.fullmatch(path.parent.name):
             manifest = load_manifest(path)
             if manifest.run == path.parent.name:
-                yield manifest, _notes(path.parent)
+                found.append((manifest, _notes(path.parent)))
+    # Ids have seconds only.
+    return sorted(found, key=lambda one: (one[0].started, one[0].run))
 
 
 def _notes(place: Path) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _log_ticks(low: float, high: float, about: int) -> list[float]:
     found = [10.0**power for power in range(first, last + 1, stride)]
     if len(found) < 3 and last - first <= 2:
         every = [factor * 10.0**power for power in range(first - 1, last + 1) for factor in (1, 2, 5)]
-        found = [value for value in every if low * 0.999 <= value <= high * 1.001]
+        found = [value for value in every if low * 0.999 <= value <= high * 1.001 and math.isfinite(value)]
     return found or [low, high]
 
 
