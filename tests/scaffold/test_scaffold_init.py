@@ -255,9 +255,15 @@ def _talk(cwd: Path, options: list[str], answers: bytes, code: int | None = 0) -
         while answers and b"[" not in said:
             said += os.read(ours, 4096)
         os.write(ours, answers)
-        while select.select([ours], [], [], 60)[0] and (data := os.read(ours, 4096)):
-            said += data
-    except OSError:
+        for _ in range(30):
+            while select.select([ours], [], [], 2)[0]:
+                if not (data := os.read(ours, 4096)):
+                    raise EOFError
+                said += data
+            # Python misses a Ctrl-C that comes just before it waits for keys: whoever types it does so again.
+            if process.poll() is None and answers.endswith(b"\x03"):
+                os.write(ours, b"\x03")
+    except (OSError, EOFError):
         pass  # the terminal's other end is closed
     os.close(ours)
     ended = process.wait(60)

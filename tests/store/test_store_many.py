@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,8 +17,8 @@ import pytest
 from reenact.record.labels import Labels, write_labels
 from reenact.record.verdicts import Verdict, write_verdict
 from reenact.store import index as index_module
-from reenact.store import indexing
-from reenact.store.index import Index
+from reenact.store import indexing, partialrows
+from reenact.store.index import Index, RunRow
 from reenact.store.project import Store
 from reenact.store.refs import resolve
 
@@ -96,6 +97,62 @@ def test_a_limit_cuts_the_same_order(many: Store, sort: str, limit: int) -> None
         whole = [row.id for row in index.rows(sort=sort)]
         assert [row.id for row in index.rows(sort=sort, limit=limit)] == whole[:limit]
         assert len(whole) == 300
+
+
+VALUES = [
+    "[1]",
+    [1],
+    None,
+    "null",
+    True,
+    "true",
+    1,
+    1.0,
+    1e22,
+    10**18,
+    -0.0,
+    "a\\b",
+    "ü",
+    {"a": {"b": [None]}},
+    "",
+    "1",
+    "inf",
+]
+
+
+def test_rows_with_some_params_and_metrics(many: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They say what the whole rows say of these, whichever types the values have; few as well as many."""
+    for number, run in enumerate(sorted(path for path in many.runs_folder.iterdir() if path.name[:4] == "2026")):
+        manifest = json.loads((run / "manifest.json").read_bytes())
+        manifest["params"].update({"odd": VALUES[number % len(VALUES)], 'a."b': number})
+        (run / "manifest.json").write_text(json.dumps(manifest))
+
+    def said(rows: list[RunRow], only: set[str]) -> list[Any]:
+        return [
+            (
+                {**vars(row), "params": None, "metrics": None, "verdicts": None},
+                repr({name: value for name, value in row.params.items() if name in only}),
+                # NaN and nothing are not told apart.
+                sorted(
+                    (name, *sorted((part, None if value != value else value) for part, value in metric.items()))
+                    for name, metric in row.metrics.items()
+                    if name in only
+                ),
+            )
+            for row in rows
+        ]
+
+    with Index(many) as index:
+        for only in ({"odd"}, {"loss"}, {'a."b', "loss", "none"}, set[str]()):
+            for asked in ({}, {"where": "loss<0.3", "sort": "-loss", "limit": 40}, {"tags": ["x"], "offset": 7}):
+                rows = index.rows(**asked, only=only)  # type: ignore[arg-type]
+                assert said(rows, only) == said(index.rows(**asked), only) and len(rows) >= 40  # type: ignore[arg-type]
+                assert {name for row in rows for name in (*row.params, *row.metrics)} <= only
+        ids = [row.id for row in index.rows(limit=3)]
+        assert [row.id for row in index.rows(ids=[*ids, "none"], only=["lr"])] == ids
+        for few in (500, 10):
+            monkeypatch.setattr(partialrows, "_FEW", few)
+            assert said(index.rows(only=["odd"]), {"odd"}) == said(index.rows(), {"odd"})
 
 
 def test_changes_since(many: Store, make_run: Any) -> None:

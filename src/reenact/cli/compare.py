@@ -48,7 +48,7 @@ def command(
     from ..store.refs import expand
 
     target = check_target(plot) if plot else None
-    with project() as (store, index):
+    with project(live=True) as (store, index):
         rows = expand(store, runs, index)
         asked = asked_metrics(store, rows, metrics)
         rows = [_filled(store, row, asked) for row in rows]
@@ -159,24 +159,17 @@ def asked_metrics(store: Store, rows: Sequence[RunRow], metrics: tuple[str, ...]
 
 
 def _filled(store: Store, row: RunRow, asked: Sequence[str]) -> RunRow:
-    """A run with the metrics that were asked for and no manifest has (learning rates), and one that is going on with those that it
-    has by now.
-    """
+    """A run with the metrics that were asked for and no manifest has: learning rates."""
     import dataclasses
 
-    from ..record.series import read
-    from ..record.traces import Summary
+    from ..record.series import read, summary
 
-    going_on = row.status == "running" and not row.metrics
-    missing = None if going_on and not asked else [name for name in asked if name not in row.metrics]
-    if missing == []:
+    missing = [name for name in asked if name not in row.metrics]
+    if not missing:
         return row
     metrics = dict(row.metrics)
     for name, series in read(store.run_dir(row.id), missing, store.series_folder).items():
-        summary = Summary()
-        for value in series.values:
-            summary.add(value)
-        told = summary.metric()
+        told = summary(series)
         metrics[name] = {key: getattr(told, key) for key in ("last", "min", "max", "count", "first")}
     return dataclasses.replace(row, metrics=metrics)
 

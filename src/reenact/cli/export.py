@@ -56,7 +56,7 @@ def command(
     from ..store.refs import expand
     from .compare import asked_metrics
 
-    with project() as (store, index):
+    with project(live=True) as (store, index):
         rows = expand(store, runs, index) if runs else index.rows(where)
         if where:
             check_where(where, index)

@@ -34,7 +34,7 @@ def show(run: str, everything: bool, as_json: bool) -> int:
     with project() as (store, index):
         folder = store.run_dir(resolve(store, run, index))
     if as_json:
-        _print_manifest(folder)
+        _print_manifest(folder, store.series_folder)
         return 0
     import msgspec
 
@@ -44,7 +44,7 @@ def show(run: str, everything: bool, as_json: bool) -> int:
     from ..report.console import console
     from ..report.show import render_show
 
-    data, detail = known(folder)
+    data, detail = known(folder, store.series_folder)
     out = console(sys.stdout)
     out.print(
         render_show(
@@ -111,7 +111,7 @@ def path(run: str, file: str | None) -> int:
     return 0
 
 
-def _print_manifest(folder: Path) -> None:
+def _print_manifest(folder: Path, cache: Path) -> None:
     from ..record import layout
     from ..record.canonical import canonical_json
     from ..record.known import known
@@ -122,7 +122,7 @@ def _print_manifest(folder: Path) -> None:
         load_manifest(path)  # a corrupt one is an error, not output
         text = path.read_bytes().decode()
     else:
-        text = canonical_json(known(folder)[0]).decode()
+        text = canonical_json(known(folder, cache)[0]).decode()
     sys.stdout.write(text.rstrip("\n") + "\n")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ def ls(
     metrics (a metric's last value; loss.best, .min, .max, .first, .count) with = != < <= > >= ~ (contains), joined by and, or, not
     and parentheses.
     """
-    with project() as (store, index):
+    with project(live=True) as (store, index):
         towards = _towards(best, smallest, sort)
         if best is not None:
             sort = f"{best}.min" if towards == "min" else f"-{best}.max"
@@ -85,18 +85,27 @@ def ls(
             _print_json(found)
             return 0
         rows = list(islice(found, _LONG + 1))
-        if len(rows) > _LONG and not (chosen or spark or best or group is not None):
+        if group is not None and rows:
+            if best is None and sort and not as_json:
+                _check_sort(sort, rows, index)
+
+            def read(names: Sequence[str]) -> list[RunRow]:
+                return index.rows(where, tags, experiment, sort, limit, everything, only=names)
+
+            _print_groups(rows, read, group, _keys(chosen, rows, index), best, towards, as_json)
+            return 0
+        if len(rows) > _LONG and not (chosen or spark or best):
             if sort:
                 _check_sort(sort, rows, index)
             _print_long(chain(rows, found), rows, sort)
             return 0
         rows += found
         if best is not None:
-            _check_metric(best, rows, index)
+            _check_metric(best, rows)
         elif sort and not as_json:
             _check_sort(sort, rows, index)
         keys = _keys(chosen, rows, index)
-        if as_json and group is None:
+        if as_json and (rows or group is None):
             _print_json(rows)
             return 0
         if not rows:
@@ -104,9 +113,7 @@ def ls(
                 sys.stdout.write("[]\n")
             say(_nothing(index, bool(where or tags or experiment), everything))
             return 0
-        if group is not None:
-            _print_groups(rows, group, keys, best, towards, as_json)
-        elif keys or spark or best:
+        if keys or spark or best:
             _print_chosen(store, rows, keys, sort, spark)
         else:
             _print_table(rows, sort)
@@ -182,26 +189,46 @@ def _sparks(store: Store, row: RunRow, names: Sequence[str]) -> dict[str, str]:
 
 
 def _print_groups(
-    rows: Sequence[RunRow], group: str, keys: list[str], best: str | None, towards: Direction | None, as_json: bool
+    some: Sequence[RunRow],
+    read: Callable[[Sequence[str]], list[RunRow]],
+    group: str,
+    keys: list[str],
+    best: str | None,
+    towards: Direction | None,
+    as_json: bool,
 ) -> None:
+    """Print the runs in groups.
+
+    Args:
+        some: the first of the runs.
+        read: all of them, with the params and metrics of these names.
+        group: what they are grouped by.
+        keys: the columns that were chosen.
+        best: the metric by whose best the groups are ordered.
+        towards: what is best of it.
+        as_json: as JSON.
+    """
     from ..errors import ReenactError
     from ..record.canonical import canonical_json
     from ..report.compare import metric_names
     from ..report.console import console
-    from ..report.groups import FIELDS, group_json, grouped, groups_table
+    from ..report.groups import FIELDS, group_json, grouped, groups_table, needed
     from ..report.runcolumns import metric_of
 
+    first = [f"{best}.{towards}"] if best is not None else []
+    usual = metric_names(some)[:2]
+    rows = read(needed(group, [*first, *keys, *usual]))
+    if best is not None:
+        _check_metric(best, rows, some)
     if group not in FIELDS and not any(group in row.params for row in rows):
-        params = dict.fromkeys(name for row in rows for name in row.params)
+        params = dict.fromkeys(name for row in some for name in row.params)
         raise ReenactError(
             "unknown-key",
             f"no run here has a param {group!r} to group by",
             valid=", ".join([*FIELDS, *list(params)[:20]]),
         )
-    metrics = [key for key in keys if any(metric_of(key, row.metrics) for row in rows)]
-    if best is not None:
-        metrics = list(dict.fromkeys([f"{best}.{towards}", *metrics]))
-    metrics = metrics or metric_names(rows)[:2]
+    metrics = [*first, *(key for key in keys if any(metric_of(key, row.metrics) for row in rows))]
+    metrics = list(dict.fromkeys(metrics)) or usual
     groups = grouped(rows, group, metrics, towards)
     if best is not None:
         sign = 1.0 if towards == "min" else -1.0
@@ -280,12 +307,13 @@ def _keys(chosen: Sequence[str], rows: Sequence[RunRow], index: Index) -> list[s
     return found
 
 
-def _check_metric(best: str, rows: Sequence[RunRow], index: Index) -> None:
+def _check_metric(best: str, rows: Sequence[RunRow], some: Sequence[RunRow] | None = None) -> None:
+    """A metric that none of the rows has is an error, which names those that some of them have."""
     from ..errors import ReenactError
 
     if not rows or any(best in row.metrics for row in rows):
         return
-    names = dict.fromkeys(name for row in rows for name in row.metrics)
+    names = dict.fromkeys(name for row in (some or rows) for name in row.metrics)
     raise ReenactError(
         "unknown-metric", f"no run here has a metric {best!r}", valid=", ".join(list(names)[:20]) or None
     )

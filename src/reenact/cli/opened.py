@@ -23,8 +23,11 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def project() -> Iterator[tuple[Store, Index]]:
+def project(live: bool = False) -> Iterator[tuple[Store, Index]]:
     """The store of the current folder and its index, which seals what was interrupted.
+
+    Args:
+        live: runs that go on have the params and metrics that they have by now.
 
     Raises:
         ReenactError: ``no-store``.
@@ -35,7 +38,7 @@ def project() -> Iterator[tuple[Store, Index]]:
     store = Store.open(os.getcwd())
     progress = _Progress()
     try:
-        index = Index(store, progress=progress)
+        index = Index(store, progress=progress, live=live)
     finally:
         progress.stop()
     with index:

@@ -29,7 +29,7 @@ def command(runs: tuple[str, ...], output: str | None, metrics: tuple[str, ...])
     from ..report.page.report import report
     from ..store.refs import expand, resolve
 
-    with project() as (store, index):
+    with project(live=True) as (store, index):
         rows = expand(store, runs, index)
         if len(runs) == 1 and len(rows) > 1:
             found = index.row(resolve(store, runs[0], index))

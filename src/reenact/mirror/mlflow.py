@@ -9,13 +9,11 @@ from typing import Any
 
 from ..errors import ReenactError
 from ..record import layout
-from ..record.journal import job_of, read_journals
+from ..record.journal import job_of
 from ..record.labels import read_labels
-from ..record.params import gather
-from ..record.params.base import Context
 from ..record.schema import Manifest, load_manifest, load_start
-from ..record.trials import journals_of, trial_id
-from ..record.typed import hide_typed_secrets
+from ..record.sofar import params_so_far
+from ..record.trials import trial_id
 from ..store.project import Store
 from . import progress as states
 from . import tags
@@ -244,13 +242,7 @@ class Copy:
         if size == self._journal_size or not any(not name.startswith("system/") for name in self.progress.sent):
             return {}
         self._journal_size = size
-        journals, _ = read_journals(self._folder)
-        start = hide_typed_secrets(self._folder, self._start, journals, write=False)
-        context = Context(self._folder, start, journals)
-        if self._job is not None:
-            number = self._job.number
-            context = Context(self._folder, start, journals_of(journals, number), main=f"job{number}")
-        return {name: param.value for name, param in gather(context).items()}
+        return params_so_far(self._folder, self._start, None if self._job is None else self._job.number)
 
     # What is known at the end.
 

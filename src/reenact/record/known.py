@@ -11,12 +11,17 @@ import msgspec
 from ..errors import ReenactError
 from . import layout
 from .schema import load_manifest, load_start
+from .sofar import SoFar
 from .status import run_status
 from .trace import TraceReader
 
 
-def known(folder: Path) -> tuple[dict[str, Any], str]:
+def known(folder: Path, cache: Path | None = None) -> tuple[dict[str, Any], str]:
     """What is known of a run as plain data with the keys of a manifest, and a word on its status.
+
+    Args:
+        folder: the run folder.
+        cache: as of `series.read`.
 
     Raises:
         ReenactError: ``corrupt-manifest``, ``corrupt-start`` (exit code 3).
@@ -31,7 +36,8 @@ def known(folder: Path) -> tuple[dict[str, Any], str]:
     same = ("schema", "run", "name", "experiment", "tags", "note", "started", "replay_of")
     data: dict[str, Any] = {key: getattr(start, key) for key in same}
     data.update(status=status.status, exit_code=None, command=command, settings=start.options, traces=_traces(folder))
-    data.update(complete=False, recipe=None, result=None)
+    params, metrics = SoFar(folder, cache).read()
+    data.update(params=params, metrics=msgspec.to_builtins(metrics), complete=False, recipe=None, result=None)
     return data, status.detail or "what it reads and writes is told when it has ended"
 
 

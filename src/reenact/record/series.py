@@ -19,8 +19,9 @@ from . import layout
 from .condensed import Condensed, extremes
 from .journal import JournalTail, job_of, process_order
 from .metriclines import Columns
+from .schema import Metric
 from .seriesfiles import LinesFile, PointsFile, SeriesFile, TraceFile
-from .traces import rank_of
+from .traces import Summary, rank_of
 
 LOSS = "loss"
 RATE = "lr"
@@ -301,6 +302,16 @@ class _Rates:
             steps.append(last)
             values.append(values[-1])
         return Series(name, steps, values, held=True)
+
+
+def summary(series: Series) -> Metric:
+    """What a manifest tells of a metric, from its points."""
+    found = Summary()
+    for value in series.values:
+        found.add(value)
+    if series.whole is not None:
+        found.count = series.whole.count
+    return found.metric()
 
 
 def downsample(series: Series, points: int) -> Series:

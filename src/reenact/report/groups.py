@@ -66,6 +66,11 @@ def grouped(rows: Sequence[Row], key: str, metrics: Sequence[str], towards: Dire
     return sorted(groups.values(), key=lambda group: _order(group))
 
 
+def needed(key: str, metrics: Sequence[str]) -> list[str]:
+    """Names of the params and metrics that `grouped` looks at."""
+    return list(dict.fromkeys([key, *metrics, *(metric.rpartition(".")[0] for metric in metrics)]))
+
+
 def groups_table(groups: Sequence[Group], key: str, metrics: Sequence[str]) -> Text:
     """One line a group; of the first metric the best run is named."""
     heads = [plain(key), "RUNS"]

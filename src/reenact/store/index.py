@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from . import query as language
+from .following import Following
 from .indexdb import Unusable, discard, in_memory, open_database
 from .indexing import GONE, Refresher
+from .partialrows import partial_rows
 from .project import Store
 from .runrows import COLUMNS, RunRow, run_row, words_text
 from .sql import order_by, where_clause
@@ -72,6 +74,7 @@ class Index:
         seal: called with the id of each interrupted, unsealed run; ``store.seal`` when None. What it raises as a
             ReenactError is kept in ``problems``.
         progress: called with how many run folders have been read and how many there are to read, while many are.
+        live: runs that go on have the params and metrics that they have by now, too.
     """
 
     def __init__(
@@ -79,11 +82,13 @@ class Index:
         store: Store,
         seal: Callable[[str], Any] | None = None,
         progress: Callable[[int, int], None] | None = None,
+        live: bool = False,
     ) -> None:
         self.store = store
         self.problems: dict[str, str] = {}
         self._seal = store.seal if seal is None else seal
         self._progress = progress
+        self._following = Following(store) if live else None
         try:
             self._use(open_database(store.index_path, _WAIT))
         except Unusable:
@@ -110,7 +115,13 @@ class Index:
         Args:
             every: look at every run folder, however many there are; see `indexing` for what is looked at otherwise.
         """
-        self._safely(lambda: self._refresher.refresh(every))
+
+        def look() -> None:
+            self._refresher.refresh(every)
+            if self._following is not None:
+                self._refresher.follow(self._following)
+
+        self._safely(look)
 
     def changed_since(self, token: str | None) -> Changes:
         """Look for changes, a part of all run folders at a time, and tell what has changed since a token was given.
@@ -123,6 +134,8 @@ class Index:
 
         def look() -> Changes:
             self._refresher.poll()
+            if self._following is not None:
+                self._refresher.follow(self._following)
             generation, now = self._db.execute("select generation, seq from meta").fetchone()
             fresh = f"{generation}.{now}"
             if token == fresh:
@@ -166,6 +179,7 @@ class Index:
         *,
         offset: int = 0,
         ids: Sequence[str] | None = None,
+        only: Collection[str] | None = None,
     ) -> list[RunRow]:
         """The runs that match, newest first unless sorted otherwise.
 
@@ -178,11 +192,22 @@ class Index:
             include_replays: also the runs that are replays of others.
             offset: so many of the first are left out.
             ids: instead of all that: the runs of these ids, in this order; those that are not there are left out.
+            only: of the params and metrics those of these names alone, and no verdicts: a fraction of the time where
+                runs are many.
 
         Raises:
             ReenactError: ``bad-query`` (exit code 2).
         """
-        return list(self.each(where, tags, experiment, sort, limit, include_replays, offset=offset, ids=ids))
+        if only is None:
+            return list(self.each(where, tags, experiment, sort, limit, include_replays, offset=offset, ids=ids))
+        asked = _Asked(where, tuple(tags), experiment, include_replays)
+
+        def read() -> list[RunRow]:
+            nums = self._numbers(asked, sort, limit, offset) if ids is None else self._numbers_of(ids)
+            return partial_rows(self._db, nums, only)
+
+        found: list[RunRow] = self._safely(read)
+        return found
 
     def each(
         self,

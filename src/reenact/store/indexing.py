@@ -21,9 +21,10 @@ from typing import Any, Union
 
 from ..record.changed import read_notes
 from ..record.ids import RUN_ID
+from .following import Following
 from .indexdb import DETAIL_COLUMNS, RUN_COLUMNS, finish
 from .project import Store
-from .runrows import Found, read_run
+from .runrows import Found, read_run, with_values
 
 _RACY_NS = 2_000_000_000
 """A folder whose time is this close to now may change again without its time changing."""
@@ -105,6 +106,24 @@ class Refresher:
             self._turn_began = time.time()
         mine, self._turn = self._turn[-_SLICE:], self._turn[:-_SLICE]
         self._look_at_some(mine)
+
+    def follow(self, following: Following) -> None:
+        """Take in what runs that go on have logged by now; those of which that was done last come last.
+
+        Raises:
+            sqlite3.Error: as `refresh`.
+        """
+        going = [
+            row[0]
+            for row in self._db.execute("select id from runs where stamp is null and status = 'running' order by seq")
+        ]
+        found: list[_Stamped] = []
+        for known in following.look(going):
+            one = read_run(self._store.run_dir(known.id), self._seal, self._problems)
+            if one is not None and one.going:
+                found.append((with_values(one, known.params, known.metrics)._replace(going=False), None))
+        if found:
+            self._write(found, (), (), dict.fromkeys(going))
 
     def _is_due(self) -> bool:
         checked, cost = self._db.execute("select checked, cost from meta").fetchone()
@@ -236,12 +255,12 @@ class Refresher:
     def _says(self, one: Found, num: int) -> bool:
         """Whether the index says the same of a run already: then nobody is told of a change."""
         row = self._db.execute(
-            f"select {', '.join(f'r.{column}' for column in one.row)}, d.tags, d.params, d.metrics, d.verdicts"
+            f"select {', '.join(f'r.{column}' for column in one.row)}, d.tags, d.verdicts, d.params, d.metrics"
             " from runs r join details d using (num) where r.num = ?",
             [num],
         ).fetchone()
-        mine = (*one.row.values(), _text(one.tags), one.params, one.metrics, one.verdicts)
-        return bool(row == mine)
+        mine = (*one.row.values(), _text(one.tags), one.verdicts)
+        return bool(row == (*mine, one.params, one.metrics) or (one.going and row is not None and row[:-2] == mine))
 
     def _pending(self) -> set[str]:
         return {row[0] for row in self._db.execute("select id from pending")}

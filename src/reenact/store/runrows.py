@@ -54,11 +54,12 @@ class RunRow:
 
 class Found(NamedTuple):
     """What a run folder says. ``row`` has the columns of ``runs`` but stamp and seq; ``settled``: only a change of the folder's time
-    can tell another thing.
+    can tell another thing; ``going``: its params and metrics are not told here, see `following`.
     """
 
     id: str
     settled: bool
+    going: bool
     row: dict[str, Any]
     tags: list[str]
     params: str
@@ -178,6 +179,7 @@ def _sealed(folder: Path, place: str, data: bytes) -> Found:
     return Found(
         folder.name,
         True,
+        False,
         {key: storable(value) for key, value in row.items()},
         [storable(tag) for tag in labels.tags],
         bytes(manifest.params).decode(),
@@ -219,18 +221,26 @@ def _other(folder: Path, seal: Callable[[str], Any], problems: dict[str, str]) -
         row.update(status="unreadable", detail=error.what)
         problems[run_id] = error.what
     row["started"] = row["started"] or _time_of(run_id)
-    params = manifest.params if manifest is not None else {}
-    metrics = manifest.metrics if manifest is not None else {}
-    return Found(
+    found = Found(
         run_id,
         manifest is not None,
+        status.status == "running",
         {key: storable(value) for key, value in row.items()},
         [storable(tag) for tag in labels.tags],
-        canonical_json(params).decode(),
-        canonical_json({name: _plain_metric(metric) for name, metric in metrics.items()}).decode(),
+        *("{}", "{}"),
         _verdicts(folder) if manifest is not None else "[]",
-        [(storable(name), *_number_and_text(value)) for name, value in params.items()],
-        [
+        *([], []),
+    )
+    return found if manifest is None else with_values(found, manifest.params, manifest.metrics)
+
+
+def with_values(found: Found, params: dict[str, Any], metrics: dict[str, Metric]) -> Found:
+    """With these params and metrics."""
+    return found._replace(
+        params=canonical_json(params).decode(),
+        metrics=canonical_json({name: _plain_metric(metric) for name, metric in metrics.items()}).decode(),
+        param_rows=[(storable(name), *_number_and_text(value)) for name, value in params.items()],
+        metric_rows=[
             (storable(name), _real(m.last), _real(m.min), _real(m.max), m.count, _real(m.first))
             for name, m in metrics.items()
         ],
@@ -288,13 +298,13 @@ def run_row(run: tuple[Any, ...], details: tuple[Any, ...]) -> RunRow:
         ValueError: a text is no JSON: the cache is corrupt.
     """
     values = dict(zip(COLUMNS, run))
-    values["command"] = _decoded(values["command"])
+    values["command"] = decoded(values["command"])
     values["complete"] = bool(values["complete"])
     tags, params, metrics, verdicts = details
-    values["tags"] = _decoded(tags) if tags != "[]" else []
-    values["params"] = _decoded(params)
-    values["verdicts"] = _decoded(verdicts) if verdicts != "[]" else []
-    values["metrics"] = found = _decoded(metrics)
+    values["tags"] = decoded(tags) if tags != "[]" else []
+    values["params"] = decoded(params)
+    values["verdicts"] = decoded(verdicts) if verdicts != "[]" else []
+    values["metrics"] = found = decoded(metrics)
     if '"nan"' in metrics or 'inf"' in metrics:
         for metric in found.values():
             for key, value in metric.items():
@@ -326,7 +336,8 @@ def storable(value: Any) -> Any:
     return value
 
 
-def _decoded(text: str) -> Any:
+def decoded(text: str) -> Any:
+    """What a JSON text of the index says. Raises ValueError."""
     try:
         return _decode(text)
     except (msgspec.DecodeError, UnicodeError):  # the escapes of a name that is no UTF-8

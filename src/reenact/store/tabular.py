@@ -101,7 +101,7 @@ def runs(
     if frame is not None and frame not in FRAMES:
         raise ReenactError("bad-frame", f"there is no frame {frame!r}", valid=", ".join(FRAMES))
     store = Store.open(Path.cwd() if folder is None else folder)
-    with Index(store) as index:
+    with Index(store, live=True) as index:
         if refs:
             rows = expand(store, refs, index)
             if where:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ..errors import ReenactError
 from ..record.better import direction
 from ..report.compare import ASIDE, metric_names
-from ..report.groups import group_json, grouped
+from ..report.groups import group_json, grouped, needed
 from ..report.runcolumns import value_of
 from ..report.tables import command_text, differing_of
 from ..store.checks import check_where
@@ -22,6 +22,8 @@ from ..store.project import Store
 T = TypeVar("T")
 _STALE = 1.0
 _METRICS, _PARAMS = 3, 5
+_SOME = 500
+"""Runs whose metrics are looked at to choose those that tell the most."""
 _OPERATOR = re.compile(r"[=<>~()]|\b(and|or|not)\b", re.IGNORECASE)
 
 
@@ -31,7 +33,7 @@ class Runs:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._pool = ThreadPoolExecutor(1, "index")
-        self._index: Index = self._pool.submit(Index, store).result()
+        self._index: Index = self._pool.submit(Index, store, live=True).result()
         self._version: str | None = None
         self._looked = 0.0
         self._closed = threading.Event()
@@ -92,11 +94,16 @@ class Runs:
     def groups(self, where: str, key: str, metrics: Sequence[str], everything: bool) -> list[dict[str, Any]]:
         """The runs in groups: see `report.groups`. Raises ReenactError ``bad-query``."""
         query = as_query(where)
-        rows = self.ask(lambda index: index.rows(query, include_replays=everything))
-        chosen = list(metrics) or [
-            name for name in telling(rows[:500]) if any(name in row.metrics for row in rows[:500])
-        ]
-        return group_json(grouped(rows, key, chosen), key)
+
+        def work(index: Index) -> list[dict[str, Any]]:
+            chosen = list(metrics)
+            if not chosen:
+                some = index.rows(query, limit=_SOME, include_replays=everything)
+                chosen = [name for name in telling(some) if any(name in row.metrics for row in some)]
+            rows = index.rows(query, include_replays=everything, only=needed(key, chosen))
+            return group_json(grouped(rows, key, chosen), key)
+
+        return self.ask(work)
 
 
 def as_query(text: str) -> str | None:

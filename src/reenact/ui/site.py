@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,9 +18,8 @@ from ..report.compare import run_marks
 from ..report.page import document
 from ..report.page.markup import el, join
 from ..report.page.media import Source, media
-from ..report.page.report import curves_section, divergence, report, run_sections, summaries
+from ..report.page.report import curves_section, divergence, report, run_sections
 from ..report.page.sidebyside import side_by_side
-from ..store.index import RunRow
 from ..store.project import Store
 from .assets import asset
 from .curves import Curves
@@ -112,7 +111,6 @@ class Page:
         sort = query.get("sort") or None
         version = self.runs.version()
         rows, total = self.runs.page(query.get("where", ""), sort, _number(query, "offset", 0), limit, "all" in query)
-        self._fill(rows)
         return answer({"version": version, "total": total, **told(rows, columns)})
 
     def _get_version(self, query: Mapping[str, str]) -> Answer:
@@ -138,12 +136,11 @@ class Page:
         run = self._known(query.get("run", ""))
         folder = self.store.run_dir(run)
         sealed = (folder / layout.MANIFEST).exists()
-        metrics = None if sealed else summaries(self.curves.series(run))
         curves = curves_section()
         labels = read_labels(folder)
         return answer(
             {
-                "html": join(run_sections(self.store, run, curves, metrics, self._source(run))),
+                "html": join(run_sections(self.store, run, curves, self._source(run))),
                 "running": not sealed and run_status(folder).status == "running",
                 "label": labels.name or run,
                 "labels": {"name": labels.name, "tags": labels.tags, "note": labels.note},
@@ -176,7 +173,6 @@ class Page:
     def _get_compare(self, query: Mapping[str, str]) -> Answer:
         rows = self.runs.rows(self._named(query))
         marks = run_marks(len(rows))
-        self._fill(rows)
         curves = curves_section()
         parts = side_by_side(rows, marks, curves, "#/run/")
         if len(rows) == 2:
@@ -208,12 +204,6 @@ class Page:
         rows = self.runs.rows(self._named(query))
         text = report(self.store, rows)
         return Answer(text.encode("utf-8", "replace"), _HTML, foreign=True, name=f"report-{rows[0].id}.html")
-
-    def _fill(self, rows: Sequence[RunRow]) -> None:
-        """Give the runs that go on the metrics that they have by now; only a manifest tells the index."""
-        for row in rows:
-            if row.status == "running" and not row.metrics:
-                row.metrics.update(summaries(self.curves.series(row.id)))
 
     def _named(self, query: Mapping[str, str]) -> list[str]:
         runs = [self._known(run) for run in dict.fromkeys(_words(query.get("runs")))]

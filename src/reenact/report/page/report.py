@@ -17,7 +17,6 @@ from ...record.known import known
 from ...record.labels import read_labels
 from ...record.media import read_media
 from ...record.series import Series, overviews
-from ...record.traces import Summary
 from ...record.verdicts import read_verdicts
 from ...replay.diff import diff as diff_of
 from ...store.index import RunRow
@@ -73,18 +72,14 @@ def run_report(store: Store, run: str, metrics: Sequence[str] = ()) -> str:
     series = _read(store, run, metrics)
     panels, curves = _curves([series])
     label = read_labels(folder).name or run
-    told = None if (folder / layout.MANIFEST).exists() else summaries(series)
-    return _page(label, run_sections(store, run, curves, told), [label], panels)
+    return _page(label, run_sections(store, run, curves), [label], panels)
 
 
-def run_sections(
-    store: Store, run: str, curves: Html, metrics: dict[str, Any] | None = None, source: Source | None = None
-) -> list[Html]:
+def run_sections(store: Store, run: str, curves: Html, source: Source | None = None) -> list[Html]:
     """The sections of one run.
 
     Args:
         curves: the section of its curves.
-        metrics: summaries of its metrics where its manifest does not tell yet.
         source: addresses of the files of what it logged; what fits is put into the page when None.
     """
     folder = store.run_dir(run)
@@ -92,7 +87,7 @@ def run_sections(
     if source is None:
         inside, room = embedded(logged, room)
         source = lambda one: None if one.path is None else inside.get(one.path)  # noqa: E731
-    data, detail = known(folder)
+    data, detail = known(folder, store.series_folder)
     data = {**data, **msgspec.to_builtins(read_labels(folder))}
     verdicts = [msgspec.to_builtins(verdict) for verdict in read_verdicts(folder)]
     text, total = log_tail(folder, TEXT)
@@ -104,7 +99,7 @@ def run_sections(
         sections.completeness(data),
         curves,
         media(logged, source),
-        sections.metrics(data.get("metrics") or metrics or {}),
+        sections.metrics(data.get("metrics") or {}),
         sections.params(data),
         sections.configs(data),
         sections.trials(data),
@@ -134,19 +129,6 @@ def log_tail(folder: Path, most: int) -> tuple[str, int]:
         data = data[data.find(b"\n") + 1 :]
     lines = data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines), total
-
-
-def summaries(series: dict[str, Series]) -> dict[str, dict[str, Any]]:
-    """What a manifest would tell of metrics, from their points."""
-    found = {}
-    for name, one in series.items():
-        summary = Summary()
-        for value in one.values:
-            summary.add(value)
-        found[name] = msgspec.to_builtins(summary.metric())
-        if one.whole is not None:
-            found[name]["count"] = one.whole.count
-    return found
 
 
 def drawable(series: Iterable[dict[str, Series]]) -> list[str]:
