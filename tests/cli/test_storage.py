@@ -102,7 +102,12 @@ def test_what_was_kept_of_series_goes_with_its_run(project: Project) -> None:
         (project.store.series_folder / run).mkdir(parents=True)
         (project.store.series_folder / run / "rank0.jsonl.series").write_bytes(b"x")
     (project.store.series_folder / "20260101-000009-gone").mkdir()
+    copies = project.store.folder / "cache" / "mlflow" / "0123456789ab"
+    copies.mkdir(parents=True)
+    for name in ("20260101-000001-aaaa.json", "20260101-000009-gone.json", "20260101-000009-gone.lock"):
+        (copies / name).touch()
     project.cli("gc")
     assert sorted(os.listdir(project.store.series_folder)) == ["20260101-000001-aaaa", "20260101-000002-abbb"]
+    assert os.listdir(copies) == ["20260101-000001-aaaa.json"]
     assert project.cli("rm", "-y", "20260101-000001-aaaa").code == 0
     assert os.listdir(project.store.series_folder) == ["20260101-000002-abbb"]

@@ -183,6 +183,8 @@ def _sweep_files(store: Store, runs: list[str], report: GcReport, dry_run: bool)
             continue
         doomed += [folder / name for name in names if _is_tmp(name) and is_rubbish(folder / name)]
     doomed += _stale_series(store, runs)
+    # How far copies of runs that are gone had come.
+    doomed += [path for path in store.series_folder.parent.glob("mlflow/*/*") if path.stem not in runs]
     doomed = list(dict.fromkeys(doomed))
     report.files += [os.path.relpath(path, store.folder) for path in doomed]
     if not dry_run:

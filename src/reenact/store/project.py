@@ -109,10 +109,10 @@ class Store:
                 ) from error
         ignore = self.folder / ".gitignore"
         if not ignore.exists():
-            # The text of a record is small enough to commit; blobs and caches are not for git.
+            # The text of a record is small enough to commit; blobs, images that were logged and caches are not for git.
             write_atomic(
                 ignore,
-                b"/blobs/\n/cache/\n/tmp/\n/index.sqlite*\n/index.json\n/oci-layout\n/mlflow.db*\n/mlflow-artifacts/\n*.tmp\n",
+                b"/blobs/\n/runs/*/media/*/\n/cache/\n/tmp/\n/index.sqlite*\n/index.json\n/oci-layout\n/mlflow.db*\n/mlflow-artifacts/\n*.tmp\n",
             )
 
     def new_run_dir(self, run_id: str | None = None) -> Path:
