@@ -122,6 +122,14 @@ def test_a_run_that_goes_on(page: Any, ui: Ui, project: Path) -> None:
         page.wait_for_function(f"() => ({count})() > 3")
         before = page.evaluate(count)
         page.wait_for_function(f"() => ({count})() > {before + 20}")
+        # In the list its numbers go on, too.
+        page.go_back()
+        row = "[...document.querySelectorAll('.row')].find(row => row.textContent.includes('live'))"
+        loss = f"{row}?.textContent.match(/\\d+\\.\\d+/)?.[0]"
+        page.wait_for_function(f"() => {loss}")
+        page.wait_for_function(f"told => {loss} && {loss} !== told", arg=page.evaluate(loss))
+        page.click(".row:has-text('live') a")
+        page.wait_for_selector(".badge:has-text('live')")
     finally:
         (project / "stop").touch()
         assert process.wait(60) == 0

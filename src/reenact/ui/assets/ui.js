@@ -202,8 +202,8 @@ const list = {
 
   // What came or changed meanwhile: the pages in sight again.
   async again() {
-    const {version} = await ask("version"), going = [...this.pages.values()].flat().some(run => run.status === "running");
-    if (version === this.version && !going) { this.draw(); return; }
+    const {version} = await ask("version");
+    if (version === this.version) { this.draw(); return; }
     if (this.group) { this.version = version; return this.loadGroups(this.round); }
     const top = $("table").scrollTop, first = Math.floor(top / ROW / PAGE), last = Math.floor((top + $("table").clientHeight) / ROW / PAGE);
     for (const page of [...this.pages.keys()]) if (page < first || page > last) this.pages.delete(page);
