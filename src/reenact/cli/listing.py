@@ -14,7 +14,9 @@ from .opened import project, say
 if TYPE_CHECKING:
     from ..record.better import Direction
     from ..report.groups import Group
+    from ..report.runcolumns import Valued
     from ..store.index import Index, RunRow
+    from ..store.partialrows import PartialRow
     from ..store.project import Store
 
 KEYS = (
@@ -89,8 +91,8 @@ def ls(
             if best is None and sort and not as_json:
                 _check_sort(sort, rows, index)
 
-            def read(names: Sequence[str]) -> list[RunRow]:
-                return index.rows(where, tags, experiment, sort, limit, everything, only=names)
+            def read(names: Sequence[str]) -> list[PartialRow]:
+                return index.partial(names, where, tags, experiment, sort, limit, everything)
 
             _print_groups(rows, read, group, _keys(chosen, rows, index), best, towards, as_json)
             return 0
@@ -190,7 +192,7 @@ def _sparks(store: Store, row: RunRow, names: Sequence[str]) -> dict[str, str]:
 
 def _print_groups(
     some: Sequence[RunRow],
-    read: Callable[[Sequence[str]], list[RunRow]],
+    read: Callable[[Sequence[str]], list[PartialRow]],
     group: str,
     keys: list[str],
     best: str | None,
@@ -307,7 +309,7 @@ def _keys(chosen: Sequence[str], rows: Sequence[RunRow], index: Index) -> list[s
     return found
 
 
-def _check_metric(best: str, rows: Sequence[RunRow], some: Sequence[RunRow] | None = None) -> None:
+def _check_metric(best: str, rows: Sequence[Valued], some: Sequence[RunRow] | None = None) -> None:
     """A metric that none of the rows has is an error, which names those that some of them have."""
     from ..errors import ReenactError
 

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from rich.text import Text
 
@@ -14,14 +14,30 @@ from ..record.better import Direction, direction
 from ..record.canonical import canonical_json
 from .lines import LABEL, columns
 from .quantities import number, plain, shorten
-from .runcolumns import value_of
-from .tables import Row
+from .runcolumns import Valued, value_of
 
 FIELDS = ("experiment", "tag", "tags", "name", "status", "sweep")
 """Fields of a run that groups can be made by, besides its params."""
 
 _CELL = 40
 _MANY = 1000
+
+
+class Grouped(Valued, Protocol):
+    """What runs are grouped by; the rows of the index have it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def experiment(self) -> str | None: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def sweep(self) -> str | None: ...
+    @property
+    def tags(self) -> Sequence[str]: ...
 
 
 @dataclass
@@ -41,11 +57,11 @@ class Group:
 
     value: Any
     has: bool
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Grouped] = field(default_factory=list)
     stats: dict[str, Stat] = field(default_factory=dict)
 
 
-def grouped(rows: Sequence[Row], key: str, metrics: Sequence[str], towards: Direction | None = None) -> list[Group]:
+def grouped(rows: Sequence[Grouped], key: str, metrics: Sequence[str], towards: Direction | None = None) -> list[Group]:
     """The groups by value, those without any last. With ``tag`` a run is in the group of each of its tags.
 
     Args:
@@ -55,10 +71,17 @@ def grouped(rows: Sequence[Row], key: str, metrics: Sequence[str], towards: Dire
         towards: what is best of the first metric, when not as its name tells.
     """
     groups: dict[bytes | None, Group] = {}
+    # By value and type: 1 and True are equal, and groups of their own.
+    known: dict[tuple[type, Any], Group] = {}
     for row in rows:
         for value in _values(row, key):
-            mark = None if value is _NONE else canonical_json(value)
-            group = groups.setdefault(mark, Group(None if value is _NONE else value, value is not _NONE))
+            same = (type(value), value) if isinstance(value, (str, int)) else None
+            group = known.get(same) if same is not None else None
+            if group is None:
+                mark = None if value is _NONE else canonical_json(value)
+                group = groups.setdefault(mark, Group(None if value is _NONE else value, value is not _NONE))
+                if same is not None:
+                    known[same] = group
             group.rows.append(row)
     for group in groups.values():
         for index, metric in enumerate(metrics):
@@ -108,7 +131,7 @@ def group_json(groups: Sequence[Group], key: str) -> list[dict[str, Any]]:
 _NONE = object()
 
 
-def _values(row: Any, key: str) -> list[Any]:
+def _values(row: Grouped, key: str) -> list[Any]:
     if key in ("tag", "tags"):
         return list(row.tags) or [_NONE]
     if key in FIELDS:
@@ -117,7 +140,7 @@ def _values(row: Any, key: str) -> list[Any]:
     return [row.params[key]] if key in row.params else [_NONE]
 
 
-def _stat(rows: Sequence[Row], metric: str, towards: Direction | None) -> Stat:
+def _stat(rows: Sequence[Grouped], metric: str, towards: Direction | None) -> Stat:
     found = [(value, row.id) for row in rows if _finite(value := value_of(row, metric))]
     if not found:
         return Stat(0, None, None, None, None)

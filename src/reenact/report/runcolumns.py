@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from rich.text import Text
 
@@ -16,6 +16,15 @@ from .tables import Row, command_text
 _CELL = 40
 PARTS = ("last", "best", "min", "max", "first", "count")
 """What of a metric a column can show: ``loss.min``."""
+
+
+class Valued(Protocol):
+    """What has params and metrics."""
+
+    @property
+    def params(self) -> dict[str, Any]: ...
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]: ...
 
 
 def _status(row: Row) -> Text:
@@ -66,7 +75,7 @@ def metric_of(key: str, metrics: Mapping[str, Any]) -> tuple[str, str] | None:
     return (stem, part) if dot and part in PARTS and stem in metrics else None
 
 
-def value_of(row: Row, key: str) -> Any:
+def value_of(row: Valued, key: str) -> Any:
     """The value of a metric (``loss.best``) or param of a run; None when it has none."""
     found = metric_of(key, row.metrics)
     if found is None:

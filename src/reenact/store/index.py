@@ -10,7 +10,7 @@ from . import query as language
 from .following import Following
 from .indexdb import Unusable, discard, in_memory, open_database
 from .indexing import GONE, Refresher
-from .partialrows import partial_rows
+from .partialrows import PartialRow, partial_rows
 from .project import Store
 from .runrows import COLUMNS, RunRow, run_row, words_text
 from .sql import order_by, where_clause
@@ -179,7 +179,6 @@ class Index:
         *,
         offset: int = 0,
         ids: Sequence[str] | None = None,
-        only: Collection[str] | None = None,
     ) -> list[RunRow]:
         """The runs that match, newest first unless sorted otherwise.
 
@@ -192,21 +191,26 @@ class Index:
             include_replays: also the runs that are replays of others.
             offset: so many of the first are left out.
             ids: instead of all that: the runs of these ids, in this order; those that are not there are left out.
-            only: of the params and metrics those of these names alone, and no verdicts: a fraction of the time where
-                runs are many.
 
         Raises:
             ReenactError: ``bad-query`` (exit code 2).
         """
-        if only is None:
-            return list(self.each(where, tags, experiment, sort, limit, include_replays, offset=offset, ids=ids))
+        return list(self.each(where, tags, experiment, sort, limit, include_replays, offset=offset, ids=ids))
+
+    def partial(
+        self,
+        names: Collection[str],
+        where: str | None = None,
+        tags: Iterable[str] = (),
+        experiment: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+        include_replays: bool = False,
+    ) -> list[PartialRow]:
+        """As `rows`, of the params and metrics those of these names alone: a fraction of the time where runs are many."""
         asked = _Asked(where, tuple(tags), experiment, include_replays)
-
-        def read() -> list[RunRow]:
-            nums = self._numbers(asked, sort, limit, offset) if ids is None else self._numbers_of(ids)
-            return partial_rows(self._db, nums, only)
-
-        found: list[RunRow] = self._safely(read)
+        read = lambda: partial_rows(self._db, self._numbers(asked, sort, limit, 0), names)  # noqa: E731
+        found: list[PartialRow] = self._safely(read)
         return found
 
     def each(

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from .runrows import COLUMNS, RunRow, decoded, run_row, storable
+from .runrows import decoded, storable
 
 _FEW = 500
 """So many runs are looked up one by one; for more, the tables are gone through."""
 _PARTS = ("last", "min", "max", "count", "first")
-_RUN = ", ".join(COLUMNS)
 
 
-def partial_rows(db: sqlite3.Connection, nums: Sequence[int], names: Collection[str]) -> list[RunRow]:
-    """Rows of runs, in this order, without those that are gone; they have no verdicts.
+@dataclass
+class PartialRow:
+    """Of a run what it can be grouped by: see `RunRow`. ``params`` and ``metrics`` have the names that were asked for alone."""
+
+    __slots__ = ("experiment", "id", "metrics", "name", "params", "status", "sweep", "tags")
+
+    id: str
+    name: str | None
+    experiment: str | None
+    status: str
+    sweep: str | None
+    tags: Sequence[str]
+    params: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]
+
+
+def partial_rows(db: sqlite3.Connection, nums: Sequence[int], names: Collection[str]) -> list[PartialRow]:
+    """Rows of runs, in this order, without those that are gone.
 
     Args:
         db: the database of the index.
@@ -36,13 +52,13 @@ def partial_rows(db: sqlite3.Connection, nums: Sequence[int], names: Collection[
 
     wanted = set(nums)
     found = {
-        row[0]: run_row(row[1:], ("[]", "{}", "{}", "[]"))
-        for row in ask(f"num, {_RUN}", "runs", "num")
-        if row[0] in wanted
+        num: PartialRow(run, name, experiment, status, sweep, (), {}, {})
+        for num, run, name, experiment, status, sweep in ask("num, id, name, experiment, status, sweep", "runs", "num")
+        if num in wanted
     }
     for tag, run in ask("tag, run", "tags", "run"):
         if run in found:
-            found[run].tags.append(tag)
+            found[run].tags = (*found[run].tags, tag)
     unclear: dict[int, None] = {}
     for name in names:
         for (key,) in db.execute("select key from names where name = ?", [storable(name)]).fetchall():
@@ -59,7 +75,7 @@ def partial_rows(db: sqlite3.Connection, nums: Sequence[int], names: Collection[
     return [found[num] for num in nums if num in found]
 
 
-def _correct(db: sqlite3.Connection, found: dict[int, RunRow], nums: list[int], names: Collection[str]) -> None:
+def _correct(db: sqlite3.Connection, found: dict[int, PartialRow], nums: list[int], names: Collection[str]) -> None:
     """The params of runs where the text does not tell a list from a string that looks like one."""
     for start in range(0, len(nums), _FEW):
         some = nums[start : start + _FEW]

@@ -100,7 +100,7 @@ class Runs:
             if not chosen:
                 some = index.rows(query, limit=_SOME, include_replays=everything)
                 chosen = [name for name in telling(some) if any(name in row.metrics for row in some)]
-            rows = index.rows(query, include_replays=everything, only=needed(key, chosen))
+            rows = index.partial(needed(key, chosen), query, include_replays=everything)
             return group_json(grouped(rows, key, chosen), key)
 
         return self.ask(work)
