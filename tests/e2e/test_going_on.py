@@ -130,3 +130,57 @@ def test_one_that_cannot_be_read_is_listed(going: tuple[Path, subprocess.Popen[s
             file.write(os.urandom(300))
     row = told(folder, "ls")[0]
     assert (row["id"], row["status"]) == (run, "running")
+
+
+SWEEP = """\
+import pathlib, time
+import hydra, reenact
+
+@hydra.main(config_path=None, config_name=None, version_base=None)
+def main(config):
+    reenact.log(loss=float(config.lr))
+    if config.lr == 0.2:
+        root = pathlib.Path(hydra.utils.get_original_cwd())
+        (root / "logged").touch()
+        while not (root / "go").exists():
+            time.sleep(0.05)
+    return config.lr * 2
+
+main()
+"""
+
+
+def test_a_sweep_that_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(SWEEP)
+    command = [sys.executable, "-m", "reenact", "run", "--json", "app.py", "-m", "+lr=0.1,0.2,0.3"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    try:
+        wait_for(tmp_path / "logged")
+        trials = told(tmp_path, "sweep", "show")
+        table = reenact("sweep", "show", cwd=tmp_path).stdout
+        shown = told(tmp_path, "show", "last")
+        report = reenact("report", "last", "-o", "report.html", cwd=tmp_path)
+        assert report.returncode == 0, report.stderr
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0)
+    finally:
+        (tmp_path / "go").touch()
+        out = process.communicate(timeout=60)[0]
+    run = last_json(out)["run"]
+    assert [(one["job"], one["run"], one["status"], one["returned"]) for one in trials] == [
+        (0, f"{run}.0", "completed", 0.2),
+        (1, f"{run}.1", "running", None),
+        (2, None, "waiting", None),
+    ]
+    assert [one["params"] for one in trials] == [{"lr": 0.1}, {"lr": 0.2}, {}]
+    assert [one["metrics"].get("loss", {}).get("last") for one in trials] == [0.1, 0.2, None]
+    assert "● running" in table and "waiting" in table
+    assert [one["status"] for one in shown["trials"]] == ["completed", "running", "waiting"]
+    # It says the same of those that had ended when all have.
+    after = told(tmp_path, "sweep", "show")
+    assert after[0] == trials[0] and [one["status"] for one in after] == ["completed"] * 3
+
+
+def test_what_is_no_sweep(going: tuple[Path, subprocess.Popen[str]]) -> None:
+    done = reenact("sweep", "show", cwd=going[0])
+    assert done.returncode == 2 and "no job of a multirun has begun in it" in done.stderr

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +12,6 @@ from .opened import project, say
 
 if TYPE_CHECKING:
     from ..replay.resume import Sweep
-    from ..store.index import RunRow
 
 
 @click.group(name="sweep", short_help="Show a sweep, or go on with one that was cut short.")
@@ -25,20 +24,29 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def show(run: str, as_json: bool) -> int:
     """The trials of RUN, a sweep: what each was given and how it ended, those that are missing too."""
-    from ..replay.resume import sweep_of
+    from ..record.status import run_status
+    from ..replay.resume import sweep_of, sweep_so_far
     from ..report.console import console
     from ..report.sweep import trials_table
     from ..store.refs import resolve
 
     with project() as (store, index):
-        sweep = sweep_of(store, resolve(store, run, index))
-        rows = {row.id: row for row in index.rows(include_replays=True)}
+        found, sweep = resolve(store, run, index), None
+        if run_status(store.run_dir(found)).status == "running":
+            trials: Sequence[Any] = sweep_so_far(store, found)
+        else:
+            sweep = sweep_of(store, found)
+            trials = sweep.trials
+        rows: dict[str, Any] = {row.id: row for row in index.rows(ids=[trial.run for trial in trials if trial.run])}
+    rows.update({trial.run: trial for trial in trials if trial.run not in rows and hasattr(trial, "metrics")})
     if as_json:
-        sys.stdout.write(json.dumps([_plain(trial, rows) for trial in sweep.trials]) + "\n")
+        from ..record.canonical import canonical_json
+
+        sys.stdout.write(canonical_json([_plain(trial, rows) for trial in trials]).decode() + "\n")
         return 0
     out = console(sys.stdout)
-    out.print(trials_table(sweep.trials, rows, out.width))
-    if sweep.missing:
+    out.print(trials_table(trials, rows, out.width))
+    if sweep is not None and sweep.missing:
         say(f"{_told(sweep.missing)}; go on with `reenact sweep resume {sweep.manifest.run}`")
     return 0
 
@@ -103,7 +111,7 @@ def _nothing(sweep: Sweep) -> str:
     return text + (f"; {len(sweep.failed)} failed (--failed executes them again)" if sweep.failed else "")
 
 
-def _plain(trial: Any, rows: dict[str, RunRow]) -> dict[str, Any]:
+def _plain(trial: Any, rows: Mapping[str, Any]) -> dict[str, Any]:
     row = rows.get(trial.run or "")
     return {
         "job": trial.job,

@@ -11,7 +11,7 @@ import msgspec
 from ..errors import ReenactError
 from . import layout
 from .schema import load_manifest, load_start
-from .sofar import SoFar
+from .sofar import SoFar, trials_so_far
 from .status import run_status
 from .trace import TraceReader
 
@@ -37,6 +37,7 @@ def known(folder: Path, cache: Path | None = None) -> tuple[dict[str, Any], str]
     data: dict[str, Any] = {key: getattr(start, key) for key in same}
     data.update(status=status.status, exit_code=None, command=command, settings=start.options, traces=_traces(folder))
     params, metrics = SoFar(folder, cache).read()
+    data["trials"] = msgspec.to_builtins(trials_so_far(folder))
     data.update(params=params, metrics=msgspec.to_builtins(metrics), complete=False, recipe=None, result=None)
     return data, status.detail or "what it reads and writes is told when it has ended"
 

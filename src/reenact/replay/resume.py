@@ -14,7 +14,8 @@ from ..environment.variables import replay_env
 from ..errors import EXIT_NOT_REPLAYABLE, ReenactError
 from ..record import layout
 from ..record.atomic import tmp_name
-from ..record.schema import CodeFile, InputFile, Manifest, Trial
+from ..record.schema import CodeFile, InputFile, Manifest, Trial, load_start
+from ..record.sofar import TrialSoFar, trials_so_far
 from ..store.index import Index
 from ..store.project import Store
 from .contained import replay_container_env, restore_container
@@ -77,6 +78,30 @@ def sweep_of(store: Store, run: str) -> Sweep:
     trials = [known[job] for job in sorted(known)]
     done = {str(trial.job): trial.returned for trial in trials if trial.status == "completed"}
     return Sweep(manifest, trials, done)
+
+
+def sweep_so_far(store: Store, run: str) -> list[Trial | TrialSoFar]:
+    """The trials of a sweep that goes on, in order, also those of a sweep that it resumes.
+
+    Raises:
+        ReenactError: ``no-sweep`` when no job of it is known; ``corrupt-start``, and of a sweep that it resumes as `sweep_of`.
+    """
+    folder = store.run_dir(run)
+    going = trials_so_far(folder, store.series_folder, values=True)
+    older = load_start(folder / layout.START).resumes
+    known: dict[int, Trial | TrialSoFar] = {}
+    if older is not None:
+        known.update({trial.job: trial for trial in sweep_of(store, older).trials})
+    for trial in going:
+        if trial.run is not None or trial.job not in known or known[trial.job].run is None:
+            known[trial.job] = trial
+    if not known:
+        raise ReenactError(
+            "no-sweep",
+            f"{run} goes on, and no job of a multirun has begun in it",
+            fix="if it is a sweep, ask again when its first job has begun",
+        )
+    return [known[job] for job in sorted(known)]
 
 
 def continued_by(index: Index, run: str) -> str | None:

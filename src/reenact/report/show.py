@@ -147,7 +147,7 @@ def _configs(lines: Lines, configs: Sequence[Mapping[str, Any]], most: int | Non
 def _trials(lines: Lines, trials: Sequence[Mapping[str, Any]], most: int | None) -> None:
     if not trials:
         return
-    left = sum(one.get("status") not in ("completed", "failed") for one in trials)
+    left = sum(one.get("status") not in ("completed", "failed", "running", "waiting") for one in trials)
     lines.heading(
         "trials", count(len(trials), "job") + (f", {left} to go on with (reenact sweep resume)" if left else "")
     )

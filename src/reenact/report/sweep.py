@@ -11,7 +11,7 @@ from . import marks
 from .lines import LABEL, columns, natural_width
 from .quantities import duration, number, plain
 
-_STATUS = {"completed": "finished", "failed": "failed"}
+_STATUS = {"completed": "finished", "failed": "failed", "running": "running"}
 
 
 def trials_table(trials: Sequence[Any], rows: Mapping[str, Any], width: int) -> Text:
@@ -28,7 +28,7 @@ def trials_table(trials: Sequence[Any], rows: Mapping[str, Any], width: int) -> 
         row = rows.get(trial.run or "")
         loss = row.metrics.get("loss") if row is not None else None
         status = (
-            Text("missing", style=LABEL)
+            Text(trial.status, style=LABEL)
             if trial.run is None
             else marks.status(_STATUS.get(trial.status, "interrupted"))
         )
