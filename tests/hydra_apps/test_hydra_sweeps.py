@@ -211,6 +211,7 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(sweep_app: Path) -> N
     again = reenact("sweep", "resume", run, cwd=sweep_app)
     assert again.returncode == 0 and "nothing to do: all 4 trials have ended" in again.stderr
     assert f"was gone on with already, as {later}" in again.stderr
+    assert f"it was gone on with as {later}" in reenact("sweep", "show", run, cwd=sweep_app).stderr
 
 
 def test_a_sweep_that_is_killed_twice(sweep_app: Path) -> None:

@@ -24,21 +24,23 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def show(run: str, as_json: bool) -> int:
     """The trials of RUN, a sweep: what each was given and how it ended, those that are missing too."""
+    from ..record.sofar import TrialSoFar
     from ..record.status import run_status
-    from ..replay.resume import sweep_of, sweep_so_far
+    from ..replay.resume import continued_by, sweep_of, sweep_so_far
     from ..report.console import console
     from ..report.sweep import trials_table
     from ..store.refs import resolve
 
     with project() as (store, index):
         found, sweep = resolve(store, run, index), None
+        later = continued_by(index, found)
         if run_status(store.run_dir(found)).status == "running":
             trials: Sequence[Any] = sweep_so_far(store, found)
         else:
             sweep = sweep_of(store, found)
             trials = sweep.trials
         rows: dict[str, Any] = {row.id: row for row in index.rows(ids=[trial.run for trial in trials if trial.run])}
-    rows.update({trial.run: trial for trial in trials if trial.run not in rows and hasattr(trial, "metrics")})
+    rows.update({trial.run: trial for trial in trials if isinstance(trial, TrialSoFar) and trial.run})
     if as_json:
         from ..record.canonical import canonical_json
 
@@ -46,7 +48,9 @@ def show(run: str, as_json: bool) -> int:
         return 0
     out = console(sys.stdout)
     out.print(trials_table(trials, rows, out.width))
-    if sweep is not None and sweep.missing:
+    if later:
+        say(f"it was gone on with as {later}: see `reenact sweep show {later}`")
+    elif sweep is not None and sweep.missing:
         say(f"{_told(sweep.missing)}; go on with `reenact sweep resume {sweep.manifest.run}`")
     return 0
 

@@ -106,7 +106,7 @@ def sweep_so_far(store: Store, run: str) -> list[Trial | TrialSoFar]:
 
 def continued_by(index: Index, run: str) -> str | None:
     """The run that goes on with this one already, the last of them; None when there is none."""
-    later = {row.resumes: row.id for row in index.rows(include_replays=True) if row.resumes and row.replay_of is None}
+    later = index.resumed()
     found = None
     while run in later:
         run = found = later[run]

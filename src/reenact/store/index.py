@@ -351,6 +351,11 @@ class Index:
         found = [row[0] for row in self._ask("select id from runs where sweep = ?", [sweep])]
         return sorted(found, key=lambda run: int(run.rpartition(".")[2]))
 
+    def resumed(self) -> dict[str, str]:
+        """The sweeps that were gone on with, and the newest run that does so with each; replays are none."""
+        sql = "select resumes, id from runs where resumes is not null and replay_of is null order by started, id"
+        return dict(self._ask(sql))
+
     def same_recipe(self, recipe: str) -> list[RunRow]:
         """Finished runs with this recipe, newest first."""
         sql = "select num from runs where recipe = ? and status = 'finished' order by started desc, id desc"
