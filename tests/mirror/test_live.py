@@ -203,6 +203,8 @@ def test_an_address_that_leads_nowhere(project: Path, uri: str) -> None:
     done = reenact("mirror", "mlflow", run, cwd=project, timeout=120)
     assert done.returncode == (1 if uri.startswith("nonsense") else 4), done.stderr
     assert "MLflow at" in done.stderr and "Traceback" not in done.stderr and "geheim" not in done.stderr
+    if not uri.startswith("nonsense"):
+        return
     # Nothing is lost: another address has all of it.
     (project / "pyproject.toml").unlink()
     done = reenact("mirror", "mlflow", run, cwd=project, timeout=120)
