@@ -3,9 +3,9 @@
 Everything is a ratio of two sides that are run in turn on this machine. Nothing here fails because it is slow: the
 exit code is 0 unless a benchmark could not run.
 
-    python benchmarks/run.py                  the quick set, about four minutes on two cores
+    python benchmarks/run.py                  the quick set, about seven minutes on two cores
     python benchmarks/run.py --full           more pairs, larger sizes, every case
-    python benchmarks/run.py --peers          with MLflow beside it (installed on demand)
+    python benchmarks/run.py --peers          whole runs with MLflow beside them (installed on demand)
     python benchmarks/run.py --save           write benchmarks/results.json too
     python benchmarks/run.py startup steps    some of them
 """
@@ -21,9 +21,9 @@ import time
 
 from measuring import HERE, Row, table
 
-QUICK = ("startup", "fingerprint", "record_size", "steps", "verify_cost", "containers", "listing_scale")
-PEERS = ("logging_cost", "peers")
-"""With packages of others, which are installed on demand."""
+QUICK = ("startup", "fingerprint", "record_size", "steps", "verify_cost", "containers", "listing_scale", "logging_cost")
+"""Packages of others that the last two are measured against are installed on demand."""
+PEERS = ("peers",)
 
 
 def main() -> None:
