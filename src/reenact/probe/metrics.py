@@ -83,6 +83,15 @@ class Points:
                 complain("metrics", problem)
                 self._journal.gap("metric-not-kept", f"{str(name)[:200]}: {problem}")
 
+    def refuse(self, values: Any) -> None:
+        """What is not values by name is a gap."""
+        way = (
+            f"reenact.log({values}=…)"
+            if isinstance(values, str) and values.isidentifier()
+            else 'reenact.log({"name": …})'
+        )
+        self._journal.gap("metric-without-name", f"{_shown(values)} is not values by name: say {way}")
+
     def _step(self, name: Any, step: Any) -> int:
         """The step that was meant: a number of another type, or the next of that name."""
         if step is not None:
@@ -229,7 +238,10 @@ class Metrics:
     def log(self, values: Any = None, step: Any = None, **more: Any) -> None:
         """See ``reenact.log``."""
         if values is not None:
-            more = {**values, **more}
+            try:
+                more = {**values, **more}
+            except Exception:
+                self._points.refuse(values)
         if self._probe.process is not self._process:
             self._switch()
         self._points.add(more, step)
