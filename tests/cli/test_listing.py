@@ -221,6 +221,8 @@ def test_the_best_first(scored: Project, words: list[str], expected: list[str]) 
         (["--best", "acc", "--sort", "acc"], "give one"),
         (["--best", "nope_acc"], "no run here has a metric 'nope_acc'"),
         (["--group-by", "nope"], "no run here has a param 'nope'"),
+        (["--where", "acc.nope>0"], "no run here has 'acc.nope' to compare"),
+        (["--sort", "time"], "did you mean duration?"),
     ],
 )
 def test_options_that_do_not_go(scored: Project, words: list[str], told: str) -> None:

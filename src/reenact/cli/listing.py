@@ -29,8 +29,6 @@ _SPARKED = 200
 """Runs whose curves are drawn: each is read from its run folder."""
 _LONG = 2_000
 """Runs from which on a listing is printed while it is read."""
-_NEAR = 2_000
-"""Names that one that no run has is compared with."""
 
 
 @click.command(name="ls", short_help="List the runs.")
@@ -280,13 +278,10 @@ def _keys(chosen: Sequence[str], rows: Sequence[RunRow], index: Index) -> list[s
     Raises:
         ReenactError: ``unknown-key`` for one that no run has.
     """
-    import difflib
-
-    from ..errors import ReenactError
-
     if not chosen:
         return []
-    from ..report.runcolumns import FIELDS, PARTS, known_names, metric_of
+    from ..report.runcolumns import FIELDS, known_names, metric_of
+    from ..store.checks import unknown_key
 
     known = known_names(rows)
     found: list[str] = []
@@ -294,17 +289,8 @@ def _keys(chosen: Sequence[str], rows: Sequence[RunRow], index: Index) -> list[s
         for key in [words] if words in known else [word.strip() for word in words.split(",")]:
             if not key:
                 continue
-            if key not in FIELDS and key not in known and metric_of(key, known) is None:
-                stem, _, part = key.rpartition(".")
-                if not index.has_name(key) and not (part in PARTS and index.has_name(stem)):
-                    valid = [*FIELDS, *index.names(_NEAR)]
-                    near = difflib.get_close_matches(key, valid, n=3, cutoff=0.5)
-                    raise ReenactError(
-                        "unknown-key",
-                        f"no run here has {key!r} to show",
-                        valid=", ".join(valid[:40]),
-                        fix="did you mean " + " or ".join(near) + "?" if near else None,
-                    )
+            if not (key in FIELDS or key in known or metric_of(key, known) or index.has_name(key)):
+                raise unknown_key(key, "show", index, FIELDS)
             found.append(key)
     return found
 
@@ -331,14 +317,10 @@ def _nothing(index: Index, filtered: bool, everything: bool) -> str:
 
 def _check_sort(sort: str, rows: Sequence[Any], index: Index) -> None:
     """A key that no run has would leave the order as it was without a word."""
-    from ..errors import ReenactError
+    from ..store.checks import unknown_key
     from ..store.sql import FIELDS
 
     key = sort.lstrip("-+")
     fields = [field for field in FIELDS if field not in ("tag", "tags")]
-    if not rows or key in fields or index.has_name(key) or index.has_name(key.rpartition(".")[0]):
-        return
-    names = dict.fromkeys(name for row in rows[:_LONG] for name in (*row.metrics, *row.params))
-    raise ReenactError(
-        "unknown-key", f"no run here has {key!r} to sort by", valid=", ".join([*fields, *list(names)[:20]])
-    )
+    if rows and key not in fields and not index.has_name(key):
+        raise unknown_key(key, "sort by", index, fields)

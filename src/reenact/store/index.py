@@ -13,12 +13,13 @@ from .indexing import GONE, Refresher
 from .partialrows import PartialRow, partial_rows
 from .project import Store
 from .runrows import COLUMNS, RunRow, run_row, words_text
-from .sql import order_by, where_clause
+from .sql import PARTS, order_by, where_clause
 
 __all__ = ["Brief", "Changes", "Index", "Page", "RunRow"]
 
 _WAIT = 5.0
 """Seconds to wait for another process that writes the cache."""
+_TABLES = ("metrics", "params")
 _AT_ONCE = 500
 """Rows that are read together."""
 _RUN = ", ".join(f"r.{column}" for column in COLUMNS)
@@ -165,8 +166,10 @@ class Index:
         return [row[0] for row in self._ask(sql, [-1 if limit is None else limit])]
 
     def has_name(self, name: str) -> bool:
-        """Whether any run has a param or metric of this name."""
-        return bool(self._safely(lambda: self._key("metrics", name) >= 0 or self._key("params", name) >= 0))
+        """Whether any run has a param or metric of this name, or a metric that ``name.min`` and the like are a part of."""
+        stem, _, part = name.rpartition(".")
+        names = (name, stem) if part in PARTS and part != name else (name,)
+        return bool(self._safely(lambda: any(self._key(table, one) >= 0 for one in names for table in _TABLES)))
 
     def rows(
         self,

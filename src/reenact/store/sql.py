@@ -28,6 +28,8 @@ _NUMBER_FIELDS = {"exit_code": "exit_code", "duration": "duration", "complete": 
 _TAG_FIELDS = ("tag", "tags")
 _METRIC_PARTS = {"last": "last", "min": "low", "max": "high", "count": "count", "first": "first"}
 
+PARTS = (*_METRIC_PARTS, "best")
+"""What of a metric can be named: ``loss.min``."""
 FIELDS = (*_TEXT_FIELDS, *_NUMBER_FIELDS, *_TAG_FIELDS)
 """Names that are fields of a run; any other is a param or a metric."""
 
