@@ -155,6 +155,20 @@ def test_large_and_secret_files_are_named_not_taken(repo):
     assert b"big.bin" not in state["patch"] and b"TOKEN=abc" not in state["patch"]
 
 
+def test_environments_and_products_are_not_in_the_patch(repo):
+    for path in ("venv/pyvenv.cfg", "venv/lib/x.py", "src/__pycache__/x.pyc", "src/x.py", "venv2/x.py"):
+        (repo / path).parent.mkdir(parents=True, exist_ok=True)
+        (repo / path).write_text(path)
+    (repo / "weights.pt").write_bytes(bytes(300_000))
+    (repo / "icon.png").write_bytes(bytes(300))
+    (repo / "table.csv").write_text("1,2\n" * 100_000)
+    state = git_state(str(repo))
+    assert state["untracked"] == ["icon.png", "src/x.py", "table.csv", "venv2/x.py", "weights.pt"]
+    assert state["left_out"] == [{"path": "weights.pt", "size": 300_000, "why": "binary"}] and state["problems"] == []
+    assert all(name in state["patch"] for name in (b"icon.png", b"table.csv", b"src/x.py", b"venv2/x.py"))
+    assert b"venv/" not in state["patch"] and b"pycache" not in state["patch"]
+
+
 def test_a_repository_inside_is_named(repo):
     (repo / "inner").mkdir()
     git(repo / "inner", "init", "-q")

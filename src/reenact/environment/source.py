@@ -12,13 +12,17 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .packages import strip_credentials
 
 LARGEST_UNTRACKED = 10 << 20
 """Bytes of one untracked file above which it is named, not put into the patch."""
+
+LARGEST_BINARY = 256 << 10
+"""The same of one that is no text, such as a picture or a model that an earlier run made: the files that a program reads are recorded
+themselves."""
 
 ALL_UNTRACKED = 64 << 20
 """Bytes of all untracked files together that the patch takes in, small ones first."""
@@ -63,8 +67,8 @@ def git_state(root: str, *, store: str | None = None, largest: int = LARGEST_UNT
         - `commit` is None before the first commit, `branch` None on a detached head; `remote` has no credentials;
         - `patch` (bytes) turns the commit's tree into the work tree (``git apply --index``): staged, unstaged and
           untracked changes of the whole repository, .reenact and ignored files apart. Empty when clean;
-        - `untracked`: paths of all untracked files; `left_out`: ``{path, size, why}`` of those the patch lacks, why
-          being ``large``, ``secret`` (a file such as ``.env``), ``unreadable``, ``repository`` or ``total``;
+        - `untracked`: paths of all untracked files, but those of virtual environments and of ``__pycache__``; `left_out`: ``{path, size, why}`` of those the patch lacks, why
+          being ``large``, ``binary`` (and larger than `LARGEST_BINARY`), ``secret`` (a file such as ``.env``), ``unreadable``, ``repository`` or ``total``;
         - `submodules`: ``{path, commit, dirty, patch}`` of those that are checked out;
         - `problems`: sentences about what could not be found out: each is a gap.
     """
@@ -106,7 +110,7 @@ def _state(top: str, largest: int, skipped: list[str]) -> dict[str, Any]:
         pathspec = ["--", ".", ":(exclude,glob)**/.reenact/**", *(f":(exclude,literal){path}" for path in skipped)]
         # An exclude pattern, unlike a pathspec, keeps git from walking through the store.
         listing = ["ls-files", "--others", "--exclude-standard", "--exclude=.reenact", "-z", *pathspec]
-        untracked = sorted(path for path in _git(top, *listing, env=env).split(b"\0") if path)
+        untracked = _sources(path for path in _git(top, *listing, env=env).split(b"\0") if path)
         chosen, left_out = _choose(top, untracked, largest)
         try:
             _git(top, "add", "-u", "--ignore-errors", *pathspec, env=env)
@@ -117,7 +121,11 @@ def _state(top: str, largest: int, skipped: list[str]) -> dict[str, Any]:
             _git(top, "update-index", "--add", "--remove", "-z", "--stdin", env=env, stdin=b"\0".join(chosen) + b"\0")
         patch = _git(top, *_DIFF, base, *pathspec, env=env)
         submodules = _submodules(top, env, largest, problems)
-    problems += [f"untracked {entry['path']} is not in the patch ({entry['why']})" for entry in left_out]
+    problems += [
+        f"untracked {entry['path']} is not in the patch ({entry['why']})"
+        for entry in left_out
+        if entry["why"] != "binary"
+    ]
     return {
         "commit": commit,
         "branch": _ask(top, "symbolic-ref", "-q", "--short", "HEAD"),
@@ -149,6 +157,22 @@ def _scratch_env(top: str, scratch: str) -> dict[str, str]:
     }
 
 
+def _sources(untracked: Iterable[bytes]) -> list[bytes]:
+    """Without virtual environments and what Python compiled, which most projects ignore: an environment is recorded by its packages."""
+    found = sorted(untracked)
+    environments = tuple(path[: -len(b"pyvenv.cfg")] for path in found if path.endswith(b"/pyvenv.cfg"))
+    return [path for path in found if not path.startswith(environments) and b"__pycache__" not in path.split(b"/")]
+
+
+def _is_binary(path: bytes) -> bool:
+    """As git tells it: by a zero at the beginning."""
+    try:
+        with open(path, "rb") as file:
+            return b"\0" in file.read(8000)
+    except OSError:
+        return False
+
+
 def _choose(top: str, untracked: list[bytes], largest: int) -> tuple[list[bytes], list[dict[str, Any]]]:
     """Which untracked files go into the patch, and which do not and why."""
     sized, left_out = [], []
@@ -168,6 +192,8 @@ def _choose(top: str, untracked: list[bytes], largest: int) -> tuple[list[bytes]
             why = "unreadable"
         elif status.st_size > largest:
             why = "large"
+        elif status.st_size > LARGEST_BINARY and stat.S_ISREG(status.st_mode) and _is_binary(full):
+            why = "binary"
         if why is None:
             sized.append((status.st_size, path))
         else:

@@ -124,3 +124,16 @@ def raise_clean(error: OSError, path: str | os.PathLike[str]) -> NoReturn:
             exit_code=EXIT_USAGE,
         ) from error
     raise error
+
+
+def share(path: Path, blob: Path) -> None:
+    """Makes a file another name of the blob that has its content; where that cannot be, both stay."""
+    aside = path.parent / f".{path.name[:100]}.link"
+    try:
+        if path.stat().st_ino == blob.stat().st_ino:
+            return
+        aside.unlink(missing_ok=True)
+        os.link(blob, aside)
+        os.replace(aside, path)
+    except OSError:
+        return

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import ReenactError
 from . import layout
+from .atomic import share
 from .journal import job_of, process_order
 from .protocols import Blobs
 from .schema import Gap, MediaFile, MediaSummary
@@ -175,26 +176,13 @@ def store_media(run_dir: Path, blobs: Blobs, gaps: list[Gap]) -> list[MediaFile]
             gaps.append(Gap("media-not-stored", f"{name}: {error}"))
             continue
         stored.append(MediaFile(name, digest, size))
-        _share(path, blobs.path(digest))
+        share(path, blobs.path(digest))
     return stored
 
 
 def process_of(file: MediaFile) -> str:
     """The process that logged a file: ``rank0`` of ``media/rank0.jsonl`` and of ``media/rank0/sample-3.png``."""
     return file.path.split("/")[1].removesuffix(".jsonl")
-
-
-def _share(path: Path, blob: Path) -> None:
-    """Makes a file another name of the blob that has its content; where that cannot be, both stay."""
-    aside = path.parent / f".{path.name[:100]}.link"
-    try:
-        if path.stat().st_ino == blob.stat().st_ino:
-            return
-        aside.unlink(missing_ok=True)
-        os.link(blob, aside)
-        os.replace(aside, path)
-    except OSError:
-        return
 
 
 def _files(folder: Path, of: Callable[[str], bool]) -> list[Path]:

@@ -30,7 +30,7 @@ from ..execute.procscan import open_files
 from ..execute.usage import Usage
 from ..probe.redact import redact_argv, redact_env
 from ..record import layout
-from ..record.atomic import write_atomic
+from ..record.atomic import share, write_atomic
 from ..record.collect import Collector
 from ..record.container import Mounted
 from ..record.ids import iso_time
@@ -426,6 +426,8 @@ class _Observer(threading.Thread):
         state["patch"] = session.store.blobs.put_bytes(patch) if patch else None
         if patch:
             write_atomic(session.run_dir / layout.PATCH, patch)
+            # It may be large, and the same for many runs.
+            share(session.run_dir / layout.PATCH, session.store.blobs.path(state["patch"]))
         write_atomic(session.run_dir / layout.SOURCE, json.dumps(state, default=str).encode())
 
     def _environment(self) -> None:

@@ -99,7 +99,7 @@ def fit_for_git(report: DuReport) -> dict[str, Any]:
     if fit:
         why = "the text of a record is small"
     else:
-        why = "the text of a record is large (traces, journals, logs); `reenact publish` writes the small part of it"
+        why = "the text of a record is large (traces, journals, logs, uncommitted files); `reenact publish` writes the small part of it"
     if blobs:
         why += "; its blobs (code, data, weights) are not for git: the store's .gitignore leaves them out"
     return {"fit": fit, "text": text, "blobs": blobs, "why": why}
