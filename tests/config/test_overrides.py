@@ -185,6 +185,17 @@ def test_a_program_that_looks_at_its_words_gets_them(project: Configured, text: 
     assert project.manifest()["overrides"] == []
 
 
+def test_words_that_nothing_reads_are_told(project: Configured) -> None:
+    project.write("lr = 1\nprint(lr)\n")
+    done = project.reenact("run", "train.py", "lr", "=", "2", "--name", "mine", "--token=abcdefgh12345678")
+    told = done.stderr.decode()
+    assert done.returncode == 0 and done.stdout == b"1\n"
+    assert "does not seem to read its command line: `lr = 2 --name mine" in told and "abcdefgh12345678" not in told
+    assert "warning" not in project.reenact("run", "train.py", "lr=2").stderr.decode()
+    project.write("import sys\nprint(sys.argv)\n")
+    assert "warning" not in project.reenact("run", "train.py", "--name", "mine").stderr.decode()
+
+
 def test_training_is_that_of_the_edited_script(project: Configured) -> None:
     text = (
         "import torch\nlr = 1e-2\nhidden = 4\ntorch.manual_seed(0)\n"

@@ -84,7 +84,7 @@ def command(
     COMMAND is `train.py ARGS`, `python -m package.module ARGS`, or any program after `--`. Options of reenact come before it.
     The exit code is the command's own.
     """
-    from ..config.overrides import load, overrides
+    from ..config.overrides import load, overrides, unread
     from ..record.printed import template
     from ..replay.command import resolve_command
     from ..replay.contained import check_inside
@@ -111,7 +111,10 @@ def command(
     container = None
     if wanted is not None:
         container, env = wanted.container(store.root, env, lambda text: _say(quiet, text))
-    changes = overrides(argv, kind, load(argv, kind, cwd, env), str(store.root))
+    sources = load(argv, kind, cwd, env)
+    changes = overrides(argv, kind, sources, str(store.root))
+    if words := unread(argv, kind, sources, changes):
+        _say(quiet, _unread(words))
     request = Request(
         argv,
         kind,
@@ -138,6 +141,16 @@ def command(
     if detach:
         return _detached(store, request, quiet, as_json, settings)
     return record(store, request, quiet, as_json, earlier, settings)
+
+
+def _unread(words: list[str]) -> str:
+    from ..probe.redact import redact_argv
+
+    told = " ".join(redact_argv(words)[0])
+    return (
+        f"warning: the script does not seem to read its command line: `{told}` changes nothing (options of reenact come"
+        " before the script, and constants are NAME=VALUE without blanks)"
+    )
 
 
 def _detached(store: Any, request: Any, quiet: bool, as_json: bool, settings: Any) -> int:

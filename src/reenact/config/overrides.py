@@ -101,6 +101,15 @@ def overrides(
     return list(found.values())
 
 
+def unread(argv: Sequence[str], kind: str, sources: Sequence[Source], changes: Sequence[Override]) -> list[str]:
+    """The words after a script that nothing reads, as far as its source tells: they are no overrides, and it looks at no command line."""
+    index = script_place(list(argv), kind)
+    if index is None or not sources or reads_words(sources):
+        return []
+    used = {change.word for change in changes}
+    return [word for word in argv[index + 1 :] if word not in used]
+
+
 def _refuse_options(words: Sequence[str]) -> None:
     for word in words[1:]:
         if re.match(r"-[A-Za-z]*[IES]", word):
