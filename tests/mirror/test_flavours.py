@@ -1,0 +1,247 @@
+"""What a script saved in its framework's usual way is loaded by MLflow's own flavours, in another process, and predicts the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers import Server, copies
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
+from endtoend import environment, record, reenact
+
+from reenact.mirror.flavours import models
+from reenact.record.schema import load_manifest
+from reenact.store.project import Store
+
+DATA = """\
+import json, sys
+import numpy as np
+X = np.random.default_rng(0).random((40, 3)).astype(np.float32)
+y = X @ np.array([1, 2, 3], np.float32)
+label = (y > 3).astype(int)
+def told(values):
+    print("TOLD", json.dumps(np.asarray(values, float).reshape(-1).tolist()))
+"""
+
+LOAD = """
+import importlib, mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+uri, flavour = sys.argv[2], sys.argv[3]
+if flavour:
+    model = importlib.import_module("mlflow." + flavour).load_model(uri)
+    told(eval(sys.argv[4]))
+told(eval(sys.argv[5], {"loaded": mlflow.pyfunc.load_model(uri), "X": X}))
+mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path="model")
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A script's end, what it saves, and how MLflow's native flavour and its pyfunc are asked for a prediction."""
+
+    script: str
+    saved: str
+    kind: str
+    flavour: str
+    native: str = "model.predict(X)"
+    pyfunc: str = "loaded.predict(X)"
+    needs: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    requires: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+
+
+TORCH = "with torch.no_grad(): told(net(torch.from_numpy(X)))\n"
+NATIVE_TORCH = "model(__import__('torch').from_numpy(X)).detach()"
+CASES = {
+    "pickle": Case(
+        "import pickle\nfrom sklearn.linear_model import LogisticRegression\n"
+        "m = LogisticRegression().fit(X, label)\npickle.dump(m, open('m.pkl', 'wb'))\ntold(m.predict(X))\n",
+        "m.pkl",
+        "sklearn.linear_model._logistic.LogisticRegression",
+        "sklearn",
+        requires="scikit-learn",
+    ),
+    "pickle, a class of the project": Case(
+        "import pickle, sys\nsys.path.insert(0, 'lib')\nfrom steps import scale\n"
+        "from sklearn.linear_model import LinearRegression\nfrom sklearn.pipeline import make_pipeline\n"
+        "m = make_pipeline(scale.Scale(), LinearRegression()).fit(X, y)\n"
+        "pickle.dump(m, open('m.pkl', 'wb'))\ntold(m.predict(X))\n",
+        "m.pkl",
+        "sklearn.pipeline.Pipeline",
+        "sklearn",
+        files={
+            "lib/steps/__init__.py": "",
+            "lib/steps/factor.py": "FACTOR = 3.5\n",
+            "lib/steps/scale.py": "from sklearn.base import BaseEstimator, TransformerMixin\nfrom .factor import FACTOR\n"
+            "class Scale(TransformerMixin, BaseEstimator):\n    def fit(self, X, y=None): return self\n"
+            "    def transform(self, X): return X * FACTOR\n",
+        },
+    ),
+    "joblib": Case(
+        "import joblib\nfrom sklearn.ensemble import RandomForestRegressor\n"
+        "m = RandomForestRegressor(5, random_state=0).fit(X, y)\njoblib.dump(m, 'm.joblib')\ntold(m.predict(X))\n",
+        "m.joblib",
+        "sklearn.ensemble._forest.RandomForestRegressor",
+        "",
+        requires="joblib",
+    ),
+    "joblib, packed": Case(
+        "import joblib\nfrom sklearn.linear_model import Ridge\n"
+        "m = Ridge().fit(X, y)\njoblib.dump(m, 'm.joblib', compress=3)\ntold(m.predict(X))\n",
+        "m.joblib",
+        "sklearn.linear_model._ridge.Ridge",
+        "",
+    ),
+    "xgboost, json": Case(
+        "import xgboost as xgb\nm = xgb.train({'max_depth': 2}, xgb.DMatrix(X, y), 4)\nm.save_model('m.json')\n"
+        "told(m.predict(xgb.DMatrix(X)))\n",
+        "m.json",
+        "xgboost.core.Booster",
+        "xgboost",
+        native="model.predict(__import__('xgboost').DMatrix(X))",
+        needs="xgboost",
+        requires="xgboost",
+    ),
+    "xgboost, ubj": Case(
+        "import xgboost as xgb\nm = xgb.XGBClassifier(n_estimators=4).fit(X, label)\nm.save_model('m.model')\n"
+        "told(m.predict(X))\n",
+        "m.model",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost",
+        needs="xgboost",
+    ),
+    "lightgbm": Case(
+        "import lightgbm\nm = lightgbm.train({'verbose': -1, 'min_data_in_leaf': 3}, lightgbm.Dataset(X, y), 4)\n"
+        "m.save_model('m.txt')\ntold(m.predict(X))\n",
+        "m.txt",
+        "lightgbm.basic.Booster",
+        "lightgbm",
+        needs="lightgbm",
+        requires="lightgbm",
+    ),
+    "catboost": Case(
+        "import catboost\nm = catboost.CatBoostClassifier(iterations=4, verbose=0, allow_writing_files=False)\n"
+        "m.fit(X, label)\nm.save_model('m.cbm')\ntold(m.predict(X))\n",
+        "m.cbm",
+        "catboost.core.CatBoostClassifier",
+        "catboost",
+        needs="catboost",
+    ),
+    "onnx": Case(
+        "import onnx\nfrom onnx import TensorProto as T, helper, numpy_helper\n"
+        "w = np.array([[1], [2], [3]], np.float32)\n"
+        "g = helper.make_graph([helper.make_node('MatMul', ['x', 'w'], ['y'])], 'g',\n"
+        "    [helper.make_tensor_value_info('x', T.FLOAT, [None, 3])],\n"
+        "    [helper.make_tensor_value_info('y', T.FLOAT, [None, 1])], [numpy_helper.from_array(w, 'w')])\n"
+        "m = helper.make_model(g, opset_imports=[helper.make_opsetid('', 17)], ir_version=9)\n"
+        "onnx.save(m, 'm.onnx', save_as_external_data=True, location='m.data', size_threshold=0)\ntold(X @ w)\n",
+        "m.onnx",
+        "onnx.ModelProto",
+        "onnx",
+        native="__import__('onnx.reference').reference.ReferenceEvaluator(model).run(None, {'x': X})[0]",
+        pyfunc="loaded.predict(X)['y']",
+        needs="onnxruntime",
+        requires="onnxruntime",
+    ),
+    "keras": Case(
+        "import keras\nkeras.utils.set_random_seed(0)\n"
+        "m = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation='relu'), keras.layers.Dense(1)])\n"
+        "m.save('m.keras')\ntold(m.predict(X, verbose=0))\n",
+        "m.keras",
+        "keras.Sequential",
+        "keras",
+        native="model.predict(X, verbose=0)",
+        requires="torch",
+        env={"KERAS_BACKEND": "torch"},
+    ),
+    "torch, a module": Case(
+        "import torch\nnet = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))\n"
+        "torch.save(net, 'm.pt')\n" + TORCH,
+        "m.pt",
+        "torch.nn.modules.container.Sequential",
+        "pytorch",
+        NATIVE_TORCH,
+        requires="torch",
+    ),
+    "torch, a class of the project": Case(
+        "import torch\nfrom net import Net\nnet = Net()\ntorch.save(net, 'm.pth')\n" + TORCH,
+        "m.pth",
+        "net.Net",
+        "pytorch",
+        NATIVE_TORCH,
+        files={
+            "net.py": "import torch\nimport sizes\nclass Net(torch.nn.Module):\n    def __init__(self):\n"
+            "        super().__init__()\n        self.line = torch.nn.Linear(3, sizes.OUT)\n"
+            "    def forward(self, x): return self.line(x).sin()\n",
+            "sizes.py": "OUT = 2\n",
+        },
+    ),
+    "torch, a script": Case(
+        "import torch\nnet = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU())\n"
+        "torch.jit.script(net).save('m.pt')\n" + TORCH,
+        "m.pt",
+        "torch.jit.ScriptModule",
+        "pytorch",
+        NATIVE_TORCH,
+    ),
+    "torch, exported": Case(
+        "import torch\nnet = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU())\n"
+        "torch.export.save(torch.export.export(net, (torch.from_numpy(X),)), 'm.pt2')\n" + TORCH,
+        "m.pt2",
+        "torch.export.ExportedProgram",
+        "pytorch",
+        NATIVE_TORCH,
+    ),
+}
+
+
+def predictions(text: str) -> list[list[float]]:
+    return [json.loads(line.removeprefix("TOLD ")) for line in text.splitlines() if line.startswith("TOLD ")]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_predicts_the_same(name: str, project: Path, server: Server, tmp_path: Path) -> None:
+    case = CASES[name]
+    if case.needs and importlib.util.find_spec(case.needs) is None:
+        pytest.skip(f"{case.needs} is not installed")
+    for place, content in {**case.files, "train.py": DATA + case.script}.items():
+        (project / place).parent.mkdir(parents=True, exist_ok=True)
+        (project / place).write_text(content)
+    run = record("train.py", cwd=project, env=case.env, timeout=180)
+    log = (project / ".reenact" / "runs" / run / "log.txt").read_text(errors="replace")
+    (expected,) = predictions(log)
+    assert len(set(expected)) > 1
+    done = reenact("mirror", "mlflow", run, cwd=project, env={"MLFLOW_TRACKING_URI": server.uri}, timeout=180)
+    assert done.returncode == 0, done.stderr
+    client = server.client()
+    (output,) = copies(client, project.name)[run].outputs.model_outputs
+    logged = client.get_logged_model(output.model_id)
+    assert logged.tags["reenact.path"] == case.saved
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    loaded = subprocess.run(
+        [sys.executable, "-c", DATA + LOAD, server.uri, logged.model_uri, case.flavour, case.native, case.pyfunc],
+        cwd=elsewhere,
+        env=environment(case.env),
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    found = predictions(loaded.stdout)
+    assert len(found) == (2 if case.flavour else 1)
+    assert all(one == pytest.approx(expected, rel=1e-6, abs=1e-7) for one in found)
+    folder = elsewhere / "model"
+    told = json.loads((folder / "MLmodel").read_text())
+    assert told["metadata"]["reenact"]["class"] == case.kind
+    assert case.requires in (folder / "requirements.txt").read_text()
