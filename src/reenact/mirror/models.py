@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,23 @@ def log_models(tracker: Tracker, store: Store, sealed: Manifest, mlflow: str) ->
 
 def _logged(tracker: Tracker, experiment: str, run: str) -> list[Any]:
     where = f"tags.`{RUN}` = '{run}'"
+    found: list[Any] = []
+    token = None
     try:
-        return list(tracker.ask(lambda client: client.search_logged_models([experiment], filter_string=where)))
+        while True:
+            page = tracker.ask(partial(_page, [experiment], where, token))
+            found.extend(page)
+            token = page.token
+            if not token:
+                return found
     except ReenactError as error:
         if error.slug == "mlflow-failed":
             return []  # a server of MLflow 2 knows no such thing; below it is an artifact then
         raise
+
+
+def _page(experiments: list[str], where: str, token: str | None, client: Any) -> Any:
+    return client.search_logged_models(experiments, filter_string=where, page_token=token)
 
 
 def _log(

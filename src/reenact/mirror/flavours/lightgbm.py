@@ -11,6 +11,7 @@ from .model import Model, Recorded
 _HEAD, _TAIL = 8_000_000, 1_000_000
 _FIRST = b"tree\nversion="
 _SIZES = re.compile(rb"^tree_sizes=([\d ]*)$", re.MULTILINE)
+_LAST = re.compile(rb"\nend of parameters\n\s*(?:pandas_categorical:.*\n)?\Z")
 _END = b"end of trees\n"
 
 
@@ -27,7 +28,7 @@ def model(recorded: Recorded, output: OutputFile) -> Model | None:
         file.seek(len(header) + len(gap) + sum(map(int, sizes[1].split())))
         if file.read(len(_END)) != _END:
             return None
-    if b"\nend of parameters\n" not in reading.tail(path, _TAIL):
+    if not _LAST.search(reading.tail(path, _TAIL)):
         return None
     kind = "lightgbm.basic.Booster"
     flavors = {
