@@ -169,7 +169,7 @@ CASES = {
         requires="torch",
     ),
     "torch, a class of the project": Case(
-        "import torch\nfrom net import Net\nnet = Net()\ntorch.save(net, 'm.pth')\n" + TORCH,
+        "import torch\nimport other.net\nfrom net import Net\nnet = Net()\ntorch.save(net, 'm.pth')\n" + TORCH,
         "m.pth",
         "net.Net",
         "pytorch",
@@ -179,6 +179,7 @@ CASES = {
             "        super().__init__()\n        self.line = torch.nn.Linear(3, sizes.OUT)\n"
             "    def forward(self, x): return self.line(x).sin()\n",
             "sizes.py": "OUT = 2\n",
+            "other/net.py": "class Net: pass\n",
         },
     ),
     "torch, a script": Case(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 
 from .model import CODE, Recorded
@@ -11,15 +12,31 @@ Sources = dict[str, str]
 
 
 def source_root(recorded: Recorded, module: str) -> str | None:
-    """The folder from which a module was imported; None when none of the recorded sources is that module."""
+    """The folder from which a module was imported.
+
+    None when no recorded source is that module, or when several may be and none of them lies beside the script.
+    """
+    paths = _paths(recorded)
     name = module.replace(".", "/")
-    roots = [
+    roots = {
         path[: -len(ending)].rstrip("/")
-        for path in _paths(recorded)
+        for path in paths
         for ending in (f"{name}.py", f"{name}/__init__.py")
         if path == ending or path.endswith(f"/{ending}")
-    ]
-    return min(roots, key=lambda root: (len(root), root)) if roots else None
+    }
+    # Below a package it is another module, one of the package.
+    roots = {root for root in roots if f"{root}/__init__.py" not in paths}
+    if len(roots) > 1:
+        roots &= {_script_folder(recorded)}
+    return roots.pop() if roots else None
+
+
+def _script_folder(recorded: Recorded) -> str:
+    """What Python puts first on the path of modules."""
+    command = recorded.sealed.command
+    script = next((word for word in command.argv[1:] if word.endswith(".py")), "") if command.kind == "script" else ""
+    folder = posixpath.normpath(posixpath.join(command.cwd, posixpath.dirname(script)))
+    return "" if folder == "." else folder
 
 
 def sources(recorded: Recorded, modules: Iterable[str]) -> Sources | None:
@@ -27,18 +44,20 @@ def sources(recorded: Recorded, modules: Iterable[str]) -> Sources | None:
 
     A source is put where each folder that modules were imported from would have it. None when the content of one was not kept.
     """
-    roots = {root for module in modules if (root := source_root(recorded, module)) is not None}
+    roots = sorted({root for module in modules if (root := source_root(recorded, module)) is not None})
     if not roots:
         return {}
     paths = _paths(recorded)
+    if not all(recorded.store.blobs.has(digest) for digest in paths.values()):
+        return None
     found: Sources = {}
-    for path, digest in paths.items():
-        if not recorded.store.blobs.has(digest):
-            return None
-        for root in sorted(roots | {_climbed(path, paths)}, key=len):
-            start = f"{root}/" if root else ""
-            if path.startswith(start) and not path[len(start) :].startswith(("/", "../")):
-                found.setdefault(f"{CODE}/{path[len(start) :]}", digest)
+    for path, root in [
+        *((path, root) for root in roots for path in paths),
+        *((path, _climbed(path, paths)) for path in paths),
+    ]:
+        start = f"{root}/" if root else ""
+        if path.startswith(start) and not path[len(start) :].startswith(("/", "../")):
+            found.setdefault(f"{CODE}/{path[len(start) :]}", paths[path])
     return found
 
 
