@@ -198,6 +198,26 @@ CASES = {
         "pytorch",
         NATIVE_TORCH,
     ),
+    "transformers": Case(
+        "from tokenizers import Tokenizer, models, pre_tokenizers\n"
+        "from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, pipeline\n"
+        "words = {word: at for at, word in enumerate(['[PAD]', '[UNK]', 'good', 'bad', 'film'])}\n"
+        "split = Tokenizer(models.WordLevel(words, unk_token='[UNK]'))\n"
+        "split.pre_tokenizer = pre_tokenizers.Whitespace()\n"
+        "tokenizer = PreTrainedTokenizerFast(tokenizer_object=split, pad_token='[PAD]', unk_token='[UNK]')\n"
+        "config = BertConfig(vocab_size=5, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,\n"
+        "    intermediate_size=16)\n"
+        "m = BertForSequenceClassification(config).eval()\n"
+        "m.save_pretrained('out/bert')\ntokenizer.save_pretrained('out/bert')\n"
+        "pipe = pipeline('text-classification', model=m, tokenizer=tokenizer)\n"
+        "told([one['score'] for one in pipe(['good film', 'bad'])])\n",
+        "out/bert/model.safetensors",
+        "transformers.BertForSequenceClassification",
+        "transformers",
+        native="[one['score'] for one in model(['good film', 'bad'])]",
+        pyfunc="loaded.predict(['good film', 'bad'])['score']",
+        requires="transformers",
+    ),
 }
 
 
@@ -298,6 +318,10 @@ open("tree.txt", "w").write("tree\\nversion=v4\\ntree_sizes=10\\n\\nTree=0\\nend
 open("words.onnx", "wb").write(b"\\x08\\x08" + b"words " * 100)
 open("empty.pt", "wb").close()
 open("magic.cbm", "wb").write(b"CBM1\\xff\\xff\\xff\\x00FlabuffersModel_v1")
+os.mkdir("cut_folder")
+open("cut_folder/model.safetensors", "wb").write((90).to_bytes(8, "little") + b'{"a": {"dtype": "F32"')
+json.dump({"architectures": ["BertForMaskedLM"]}, open("cut_folder/config.json", "w"))
+json.dump({"tokenizer_class": "X"}, open("cut_folder/tokenizer_config.json", "w"))
 with gzip.open("bomb.pkl.gz", "wb", 1) as bomb:
     bomb.write(b"\\x80\\x04_sklearn_version")
     for _ in range(1000):

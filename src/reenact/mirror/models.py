@@ -100,7 +100,7 @@ def _log(
 ) -> None:
     from mlflow.entities import LoggedModelOutput
 
-    name = _name(model.output.path)
+    name = _name(model.name or model.output.path)
     tags = {RUN: sealed.run, _PATH: text(model.output.path, 500), "reenact.digest": model.output.digest}
     params = {key[:250]: text(value, LONGEST_PARAM // 24) for key, value in list(sealed.params.items())[:50]}
     with tempfile.TemporaryDirectory(prefix="reenact-mlflow-") as place:

@@ -7,7 +7,7 @@ from typing import Optional
 
 from ...record.schema import Manifest, OutputFile
 from ...store.project import Store
-from . import catboost, keras, lightgbm, onnx, pickles, pytorch, xgboost
+from . import catboost, keras, lightgbm, onnx, pickles, pytorch, transformers, xgboost
 from .model import Model, Recorded
 
 __all__ = ["FLAVOURS", "Flavour", "Model", "models"]
@@ -22,6 +22,7 @@ FLAVOURS: tuple[Flavour, ...] = (
     lightgbm.model,
     catboost.model,
     onnx.model,
+    transformers.model,
 )
 
 

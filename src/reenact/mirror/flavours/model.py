@@ -27,6 +27,7 @@ class Model:
         place: where the file lies in the model's folder.
         blobs: digests of further recorded files, by their places in it.
         texts: what is written beside them, by place.
+        name: what it is called; empty: as its file.
     """
 
     output: OutputFile
@@ -36,6 +37,7 @@ class Model:
     place: str
     blobs: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    name: str = ""
 
 
 class Recorded:
