@@ -408,3 +408,23 @@ def test_what_only_looks_like_a_model_is_an_artifact(project: Path, server: Serv
     assert done.returncode == 0 and "1 of 1 runs copied" in done.stderr, done.stderr
     copy = copies(server.client(), project.name)[run]
     assert len(copy.outputs.model_outputs) == len(expected)
+
+
+def test_more_models_than_mlflow_lists_at_once_are_there_once(project: Path, server: Server) -> None:
+    (project / "train.py").write_text(
+        "import pickle\nfrom sklearn.linear_model import Ridge\nmodel = Ridge().fit([[1.0], [2.0]], [1.0, 2.0])\n"
+        "for i in range(55): pickle.dump(model, open(f'{i}.pkl', 'wb'))\n"
+    )
+    run = record("train.py", cwd=project)
+    client = server.client()
+    for _ in range(2):
+        done = mirror(project, server, run)
+        assert done.returncode == 0 and "1 of 1 runs copied" in done.stderr, done.stderr
+        copy = copies(client, project.name)[run]
+        first = client.search_logged_models([copy.info.experiment_id])
+        assert first.token
+        second = client.search_logged_models([copy.info.experiment_id], page_token=first.token)
+        assert len(first) + len(second) == 55 and not second.token
+        assert len({one.tags["reenact.path"] for one in [*first, *second]}) == len(first) + len(second)
+        # As if the first time had been cut short after its models.
+        client.delete_tag(copy.info.run_id, "reenact.mirrored")
