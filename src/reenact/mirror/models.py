@@ -86,7 +86,7 @@ def _logged(tracker: Tracker, experiment: str, run: str) -> list[Any]:
             if not token:
                 return found
     except ReenactError as error:
-        if error.slug == "mlflow-failed":
+        if error.slug == "mlflow-failed" and not found:
             return []  # a server of MLflow 2 knows no such thing; below it is an artifact then
         raise
 
