@@ -1,7 +1,6 @@
-"""Models that a run saved, as MLflow's models: an ``MLmodel`` file around the recorded file, which is never loaded here.
+"""Models that a run saved, as MLflow's models: an ``MLmodel`` file around the recorded files, which are never loaded here.
 
-Unpickling executes what the file says, so it is left to whoever loads the model. What is in a file is told by its structure alone
-(`replay.outputs.unpickle`). Files of frameworks whose flavour needs the program (torch state_dicts need its classes) stay artifacts.
+Loading executes what a file says, so it is left to whoever wants the model. `flavours` knows which files are models.
 """
 
 from __future__ import annotations
@@ -10,110 +9,52 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import ReenactError
-from ..record.schema import Manifest, OutputFile
-from ..replay.outputs.found import Unreadable
-from ..replay.outputs.pickles import read as read_pickle
+from ..record.schema import Manifest
 from ..store.project import Store
+from .flavours import Model, models
 from .names import LONGEST_PARAM, text
 from .tracker import RUN, Tracker
 
-_LARGEST = 64_000_000
-"""Bytes of a pickle that is looked into."""
-
-_PICKLES = (".pkl", ".pickle", ".p", ".sav", ".joblib")
 _PATH = "reenact.path"
 _READY = "READY"
 
 
-@dataclass(frozen=True)
-class Model:
-    """A recorded file that MLflow can load.
-
-    Attributes:
-        output: the file.
-        kind: its class, as ``sklearn.linear_model._base.LinearRegression``.
-        flavors: what goes into the ``MLmodel`` file.
-        requirements: packages that loading it takes.
-    """
-
-    output: OutputFile
-    kind: str
-    flavors: dict[str, Any]
-    requirements: list[str]
-
-
-def models(store: Store, sealed: Manifest) -> Iterator[Model]:
-    """The models among the outputs of a run."""
-    for output in sealed.outputs:
-        if output.path.endswith(_PICKLES) and output.size <= _LARGEST and store.blobs.has(output.digest):
-            kind = _sklearn_class(store.blobs.path(output.digest))
-            if kind is not None:
-                yield _sklearn(sealed, output, kind)
-
-
-def _sklearn_class(path: Path) -> str | None:
-    """The estimator that a pickle is of, where plain ``pickle.load`` can read it; joblib puts arrays between the opcodes."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-        if b"joblib" in data and b"numpy_pickle" in data:
-            return None
-        found = read_pickle(path)
-    except (OSError, Unreadable, RecursionError, MemoryError):
-        return None
-    name = getattr(found[0], "name", None) if len(found) == 1 else None
-    return name if data[:1] == b"\x80" and isinstance(name, str) and name.startswith("sklearn.") else None
-
-
-def _sklearn(sealed: Manifest, output: OutputFile, kind: str) -> Model:
-    versions = {one.name.lower(): one.version for one in sealed.environment.distributions}
-    file = "model.pkl"
-    wanted = [name for name in ("scikit-learn", "numpy", "scipy", "pandas") if name in versions]
-    flavors = {
-        "python_function": {
-            "env": {"virtualenv": "python_env.yaml"},
-            "loader_module": "mlflow.sklearn",
-            "model_path": file,
-            "predict_fn": "predict",
-            "python_version": str(sealed.environment.python.get("version") or ""),
-        },
-        "sklearn": {
-            "code": None,
-            "pickled_model": file,
-            "serialization_format": "pickle",
-            "sklearn_version": versions.get("scikit-learn", ""),
-        },
-    }
-    return Model(output, kind, flavors, [f"{name}=={versions[name]}" for name in wanted])
-
-
-def write_model(model: Model, source: Path, folder: Path, about: dict[str, Any]) -> None:
-    """Write MLflow's folder of a model: the recorded file, and what is said of it.
+def write_model(model: Model, store: Store, folder: Path, about: dict[str, Any]) -> None:
+    """Write MLflow's folder of a model: the recorded files, and what is said of them.
 
     Args:
-        source: where its bytes are.
+        store: has the content of the files.
         folder: an empty one.
         about: run, model id and time for the ``MLmodel`` file.
     """
-    shutil.copyfile(source, folder / "model.pkl")
+    for place, digest in {**model.blobs, model.place: model.output.digest}.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(store.blobs.path(digest), folder / place)
     told = {
         **about,
         "flavors": model.flavors,
         "metadata": {"reenact": {"path": model.output.path, "digest": model.output.digest, "class": model.kind}},
     }
-    # JSON is YAML, too.
-    (folder / "MLmodel").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in model.requirements))
-    python = model.flavors["python_function"]["python_version"]
-    (folder / "python_env.yaml").write_text(
-        json.dumps({"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}) + "\n"
-    )
+    python = {
+        "python": model.flavors["python_function"]["python_version"],
+        "build_dependencies": ["pip"],
+        "dependencies": ["-r requirements.txt"],
+    }
+    texts = {
+        **model.texts,
+        # JSON is YAML, too.
+        "MLmodel": json.dumps(told, indent=1) + "\n",
+        "python_env.yaml": json.dumps(python) + "\n",
+        "requirements.txt": "".join(f"{line}\n" for line in model.requirements),
+    }
+    for place, content in texts.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_text(content, encoding="utf-8")
 
 
 def log_models(tracker: Tracker, store: Store, sealed: Manifest, mlflow: str) -> None:
@@ -135,12 +76,23 @@ def log_models(tracker: Tracker, store: Store, sealed: Manifest, mlflow: str) ->
 
 def _logged(tracker: Tracker, experiment: str, run: str) -> list[Any]:
     where = f"tags.`{RUN}` = '{run}'"
+    found: list[Any] = []
+    token = None
     try:
-        return list(tracker.ask(lambda client: client.search_logged_models([experiment], filter_string=where)))
+        while True:
+            page = tracker.ask(partial(_page, [experiment], where, token))
+            found.extend(page)
+            token = page.token
+            if not token:
+                return found
     except ReenactError as error:
-        if error.slug == "mlflow-failed":
+        if error.slug == "mlflow-failed" and not found:
             return []  # a server of MLflow 2 knows no such thing; below it is an artifact then
         raise
+
+
+def _page(experiments: list[str], where: str, token: str | None, client: Any) -> Any:
+    return client.search_logged_models(experiments, filter_string=where, page_token=token)
 
 
 def _log(
@@ -148,8 +100,7 @@ def _log(
 ) -> None:
     from mlflow.entities import LoggedModelOutput
 
-    source = store.blobs.path(model.output.digest)
-    name = _name(model.output.path)
+    name = _name(model.name or model.output.path)
     tags = {RUN: sealed.run, _PATH: text(model.output.path, 500), "reenact.digest": model.output.digest}
     params = {key[:250]: text(value, LONGEST_PARAM // 24) for key, value in list(sealed.params.items())[:50]}
     with tempfile.TemporaryDirectory(prefix="reenact-mlflow-") as place:
@@ -162,11 +113,11 @@ def _log(
         except ReenactError as error:
             if error.slug != "mlflow-failed":
                 raise
-            write_model(model, source, folder, {"run_id": mlflow, "artifact_path": name})
+            write_model(model, store, folder, {"run_id": mlflow, "artifact_path": name})
             tracker.ask(lambda client: client.log_artifacts(mlflow, str(folder), name))
             return
         about = {"run_id": mlflow, "model_id": one.model_id, "artifact_path": one.artifact_location, "name": name}
-        write_model(model, source, folder, about)
+        write_model(model, store, folder, about)
         tracker.ask(lambda client: client.log_model_artifacts(one.model_id, str(folder)))
         step = max((trace.steps for trace in sealed.traces), default=0)
         tracker.ask(lambda client: client.log_outputs(mlflow, [LoggedModelOutput(one.model_id, step)]))

@@ -128,11 +128,11 @@ class SafeUnpickler(_Base):
         super().load_build()
         made = self.stack[-1]
         if isinstance(made, Opaque) and made.name.endswith(".NumpyArrayWrapper"):
-            self.stack[-1] = self._joblib_array(made.state or {})
+            self.stack[-1] = self.joblib_array(made.state or {})
 
     dispatch[pickle.BUILD[0]] = load_build
 
-    def _joblib_array(self, wrapper: dict[str, Any]) -> Any:
+    def joblib_array(self, wrapper: dict[str, Any]) -> Any:
         shape = tuple(wrapper["shape"])
         dtype = numpy_dtype(wrapper["dtype"])
         if dtype == "object":
