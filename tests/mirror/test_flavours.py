@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from servers import Server, copies
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
 from endtoend import environment, record, reenact
+
+from reenact.mirror.mlflow import Mirror
+from reenact.mirror.settings import read_settings, with_uri
+from reenact.store.project import Store
 
 DATA = """\
 import json, sys
@@ -26,16 +31,21 @@ def told(values):
     print("TOLD", json.dumps(np.asarray(values, float).reshape(-1).tolist()))
 """
 
-LOAD = """
-import importlib, mlflow
+LOADER = """
+import importlib, mlflow, os, traceback
 mlflow.set_tracking_uri(sys.argv[1])
-uri, flavour = sys.argv[2], sys.argv[3]
-if flavour:
-    model = importlib.import_module("mlflow." + flavour).load_model(uri)
-    told(eval(sys.argv[4]))
-if sys.argv[5]:
-    told(eval(sys.argv[5], {"loaded": mlflow.pyfunc.load_model(uri), "X": X}))
-mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path="model")
+for line in sys.stdin:
+    uri, flavour, native, pyfunc, target = json.loads(line)
+    try:
+        if flavour:
+            model = importlib.import_module("mlflow." + flavour).load_model(uri)
+            told(eval(native))
+        if pyfunc:
+            told(eval(pyfunc, {"loaded": mlflow.pyfunc.load_model(uri), "X": X}))
+        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=target)
+        print("DONE", flush=True)
+    except Exception:
+        print("FAILED", json.dumps(traceback.format_exc()), flush=True)
 """
 
 
@@ -229,8 +239,39 @@ def predictions(text: str) -> list[list[float]]:
     return [json.loads(line.removeprefix("TOLD ")) for line in text.splitlines() if line.startswith("TOLD ")]
 
 
+@pytest.fixture(scope="module")
+def loader(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A process that knows nothing of the projects and loads models out of MLflow."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", DATA + LOADER, server.uri],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env=environment({"KERAS_BACKEND": "torch"}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    yield process
+    process.communicate()
+
+
+def load(loader: subprocess.Popen[str], *words: str) -> str:
+    """What the loader says of a model."""
+    assert loader.stdin is not None and loader.stdout is not None
+    loader.stdin.write(json.dumps(words) + "\n")
+    loader.stdin.flush()
+    lines: list[str] = []
+    while not lines or not lines[-1].startswith(("DONE", "FAILED")):
+        lines.append(loader.stdout.readline())
+        assert lines[-1], "the loader has ended"
+    assert lines[-1].startswith("DONE"), json.loads(lines[-1].removeprefix("FAILED "))
+    return "".join(lines)
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_predicts_the_same(name: str, project: Path, server: Server, tmp_path: Path) -> None:
+def test_predicts_the_same(
+    name: str, project: Path, server: Server, loader: subprocess.Popen[str], tmp_path: Path
+) -> None:
     case = CASES[name]
     if case.needs and importlib.util.find_spec(case.needs) is None:
         pytest.skip(f"{case.needs} is not installed")
@@ -241,29 +282,18 @@ def test_predicts_the_same(name: str, project: Path, server: Server, tmp_path: P
     log = (project / ".reenact" / "runs" / run / "log.txt").read_text(errors="replace")
     (expected,) = predictions(log)
     assert len(set(expected)) > 1
-    done = mirror(project, server, run)
-    assert done.returncode == 0, done.stderr
+    store = Store.open(project)
+    Mirror(store, with_uri(read_settings(project), server.uri, store), ()).copy(run)
     client = server.client()
     (output,) = copies(client, project.name)[run].outputs.model_outputs
     logged = client.get_logged_model(output.model_id)
     assert logged.tags["reenact.path"] == case.saved
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
     # Saving ONNX takes no runtime, predicting with pyfunc does.
     pyfunc = case.pyfunc if case.flavour != "onnx" or importlib.util.find_spec("onnxruntime") else ""
-    loaded = subprocess.run(
-        [sys.executable, "-c", DATA + LOAD, server.uri, logged.model_uri, case.flavour, case.native, pyfunc],
-        cwd=elsewhere,
-        env=environment(case.env),
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    assert loaded.returncode == 0, loaded.stderr
-    found = predictions(loaded.stdout)
+    folder = tmp_path / "model"
+    found = predictions(load(loader, logged.model_uri, case.flavour, case.native, pyfunc, str(folder)))
     assert len(found) == bool(case.flavour) + bool(pyfunc)
     assert all(one == pytest.approx(expected, rel=1e-6, abs=1e-7) for one in found)
-    folder = elsewhere / "model"
     told = json.loads((folder / "MLmodel").read_text())
     assert told["metadata"]["reenact"]["class"] == case.kind
     assert case.requires in (folder / "requirements.txt").read_text()
@@ -324,7 +354,7 @@ json.dump({"architectures": ["BertForMaskedLM"]}, open("cut_folder/config.json",
 json.dump({"tokenizer_class": "X"}, open("cut_folder/tokenizer_config.json", "w"))
 with gzip.open("bomb.pkl.gz", "wb", 1) as bomb:
     bomb.write(b"\\x80\\x04_sklearn_version")
-    for _ in range(1000):
+    for _ in range(500):
         bomb.write(bytes(1_000_000))
 for name, member in (("bomb.keras", "config.json"), ("bomb.pt", "bomb/data.pkl")):
     with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -332,7 +362,7 @@ for name, member in (("bomb.keras", "config.json"), ("bomb.pt", "bomb/data.pkl")
         if "keras" in name:
             archive.writestr("model.weights.h5", "x")
         with archive.open(member, "w") as bomb:
-            for _ in range(1000):
+            for _ in range(500):
                 bomb.write(bytes(1_000_000))
 with zipfile.ZipFile("custom.keras", "w") as archive:
     archive.writestr("metadata.json", '{"keras_version": "3.5.0"}')
