@@ -39,6 +39,14 @@ class TestCommand:
         refused(reenact("run", "trian.py", cwd=project), 2, "there is no script trian.py", "train.py")
         assert not (project / ".reenact").exists()
 
+    def test_name_that_means_another_run(self, project: Path) -> None:
+        (project / "train.py").write_text("pass\n")
+        for name in ("last", "last~2", "20260101-000000-aaaa", " last "):
+            refused(
+                reenact("run", "--name", name, "train.py", cwd=project), 2, "cannot be named", "choose another name"
+            )
+        assert not (project / ".reenact").exists()
+
     def test_missing_program(self, project: Path) -> None:
         refused(reenact("run", "--", "no-such-program", cwd=project), 127, "no-such-program")
         refused(reenact("run", "--", "./no-such-program", cwd=project), 127, "no-such-program")

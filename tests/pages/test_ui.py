@@ -223,6 +223,7 @@ def test_bad_requests(ui: Ui, project: Path) -> None:
         {"run": run, "tags": "text"},
         {"run": run, "tags": ["\n"]},
         {"run": run, "name": "a\nb"},
+        {"run": run, "name": "last~1"},
         {"run": "../x"},
     ):
         assert ask(ui, "/api/labels", data=data, X_Reenact="write")[0] == 400, data

@@ -90,8 +90,10 @@ def command(
     from ..replay.contained import check_inside
     from ..replay.session import Request
     from ..store.project import Store
+    from ..store.refs import check_name
     from . import mirroring
 
+    check_name(name)
     for text in templates:
         template(text)
     env = dict(os.environ)

@@ -19,6 +19,20 @@ _LOOKED = 1000
 """Of the newest so many runs the names are compared with one that no run has."""
 
 
+def check_name(name: str | None) -> None:
+    """Refuse a name that always means another run.
+
+    Raises:
+        ReenactError: ``bad-name`` (exit code 2).
+    """
+    if name is not None and (_LAST.fullmatch(name.strip()) or RUN_ID.fullmatch(name.strip())):
+        raise ReenactError(
+            "bad-name",
+            f"a run cannot be named {name!r}: that means {'the newest run' if 'last' in name else 'the run of that id'}",
+            fix="choose another name",
+        )
+
+
 def resolve(store: Store, ref: str, index: Index | None = None) -> str:
     """The id of the run that is meant.
 

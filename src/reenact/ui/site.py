@@ -21,6 +21,7 @@ from ..report.page.media import Source, media
 from ..report.page.report import curves_section, divergence, report, run_sections
 from ..report.page.sidebyside import side_by_side
 from ..store.project import Store
+from ..store.refs import check_name
 from .assets import asset
 from .curves import Curves
 from .runs import Runs, told
@@ -96,6 +97,7 @@ class Page:
         name = (name or "").strip() or None
         if name is not None and not name.isprintable():
             raise ReenactError("bad-label", "a name is printable text on one line")
+        check_name(name)
         write_labels(folder, Labels(name, [tag.strip() for tag in tags], (note or "").strip() or None))
         return answer({"run": folder.name, "name": name, "tags": tags, "note": note})
 
