@@ -98,3 +98,19 @@ def test_runs_that_draw_from_a_seeded_generator_only_have_one_result(project: Pa
     assert first["result"] == second["result"]
     (project / "train.py").write_text((project / "train.py").read_text().replace("seed(3)", "seed(4)"))
     assert manifest(project, record("train.py", cwd=project))["result"] != first["result"]
+
+
+def test_a_repeat_says_what_is_as_before(tmp_path: Path) -> None:
+    """A time in a file makes another result of the same steps; that is said as it is."""
+    (tmp_path / "train.py").write_text(
+        "import os, time, torch\ntorch.manual_seed(0)\nnet = torch.nn.Linear(2, 1)\n"
+        "opt = torch.optim.SGD(net.parameters(), lr=0.1 if time.localtime().tm_year < 3000 else 0.2)\n"
+        "for _ in range(3):\n    opt.zero_grad()\n    net(torch.ones(1, 2)).sum().backward()\n    opt.step()\n"
+        "if os.path.exists('clock'):\n    open('time.txt', 'w').write(str(time.time_ns()))\n"
+    )
+    record("train.py", cwd=tmp_path)
+    assert "same result as before" in reenact("run", "train.py", cwd=tmp_path).stderr
+    (tmp_path / "clock").touch()
+    reenact("run", "train.py", cwd=tmp_path)
+    told = reenact("run", "train.py", cwd=tmp_path).stderr
+    assert "the same steps as before, but other bytes in its files (reenact diff " in told, told

@@ -274,7 +274,7 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
     if manifest.gaps:
         text += f", {len(manifest.gaps)} gap{'s' * (len(manifest.gaps) > 1)} (reenact show {manifest.run})"
     if earlier is not None and earlier.recipe == manifest.recipe:
-        text += ", same result as before" if earlier.result == manifest.result else ", the result differs from before"
+        text += _beside(earlier, manifest)
     _say(quiet, text)
     for hazard in manifest.hazards:
         if hazard.id == UNUSED:
@@ -283,6 +283,16 @@ def _end(quiet: bool, manifest: Any, earlier: Any) -> None:
     if missing:
         done = f"{len(manifest.trials) - missing} of {len(manifest.trials)} trials have ended"
         _say(quiet, f"{done}; go on with `reenact sweep resume {manifest.run}`")
+
+
+def _beside(earlier: Any, manifest: Any) -> str:
+    """A word on the result of the same recipe before; files with a time in them make it another one."""
+    if earlier.result == manifest.result:
+        return ", same result as before"
+    steps, before = ([(one.process, one.core) for one in run.traces] for run in (manifest, earlier))
+    same = steps == before and any(trace.steps for trace in manifest.traces) and earlier.exit_code == manifest.exit_code
+    text = "the same steps as before, but other bytes in its files" if same else "the result differs from before"
+    return f", {text} (reenact diff {earlier.run} {manifest.run})"
 
 
 def _tell_left(quiet: bool, run_dir: Any, manifest: Any) -> None:
