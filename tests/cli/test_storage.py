@@ -42,6 +42,22 @@ def test_rm_refuses_a_running_run_and_removes_nothing(three: Project) -> None:
     assert three.folder(A).exists()
 
 
+def test_rm_of_those_that_match(project: Project) -> None:
+    for run, name in ((A, "keep"), (B, "drop"), (C, "drop")):
+        project.add(run, name=name)
+    for words, told in (
+        (("--where", "nme=drop"), "no run here has 'nme'"),
+        ((), "--where"),
+        ((A, "--where", "name=drop"), "one of"),
+    ):
+        refused = project.cli("rm", "-y", *words)
+        assert refused.code == 2 and told in refused.err
+    assert project.cli("rm", "-y", "--where", "name=other").code == 1
+    assert project.folder(B).exists() and project.folder(C).exists()
+    assert "removed 2 runs" in project.cli("rm", "-y", "--where", "name=drop").err
+    assert project.folder(A).exists() and not project.folder(B).exists() and not project.folder(C).exists()
+
+
 def test_rm_of_an_unreadable_run(three: Project) -> None:
     (three.folder(A) / "manifest.json").write_text("{")
     assert three.cli("rm", "-y", A).code == 0

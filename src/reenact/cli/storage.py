@@ -15,18 +15,28 @@ if TYPE_CHECKING:
 
 
 @click.command(name="rm", short_help="Remove runs.")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.option("--where", metavar="QUERY", help="The runs that match, as of `reenact ls --where`.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def rm(runs: tuple[str, ...], yes: bool) -> int:
+def rm(runs: tuple[str, ...], where: str | None, yes: bool) -> int:
     """Remove the records of runs. What they stored stays until `reenact gc`; your own files are never touched."""
     from ..errors import ReenactError
     from ..record.status import run_status
     from ..report.quantities import count, size
+    from ..store.checks import check_where
     from ..store.gc import gc
     from ..store.refs import resolve
 
+    if bool(runs) == bool(where):
+        raise ReenactError("usage", "name the runs to remove, or say which with --where", valid="one of them")
     with project() as (store, index):
         doomed = list(dict.fromkeys(resolve(store, run, index) for run in runs))
+        if where:
+            doomed = [row.id for row in index.rows(where)]
+            check_where(where, index)
+            if not doomed:
+                say("no run matches")
+                return 1
         rows = {row.id: row for row in index.rows(include_replays=True)}
         doomed += [row.id for row in rows.values() if row.sweep in doomed and row.id not in doomed]
     for run in doomed:
