@@ -162,6 +162,60 @@ def test_hydra_outputs(project: Path, tmp_path: Path) -> None:
     assert done.returncode == 2 and "multirun" in done.stderr
 
 
+def test_what_was_recorded_here_is_not_imported(project: Path) -> None:
+    """Hydra's folders of a run and of trials; beside them one of another's, and what lies in a store."""
+    (project / "other.py").write_text(HYDRA)
+    record("other.py", "+lr=0.5", cwd=project)
+    record("other.py", "-m", "+lr=0.1,0.2", cwd=project)
+    kept = project / ".reenact" / "cache" / "old" / ".hydra"
+    theirs = project / "nested" / ".reenact" / ".hydra"
+    for folder in (kept, theirs):
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text("lr: 9\n")
+    before = len(json.loads(reenact("ls", "--json", cwd=project).stdout))
+    done = reenact("import", "hydra-outputs", ".", "--json", cwd=project)
+    assert done.returncode == 0 and last_json(done.stdout) == [], done.stderr
+    assert "3 folders left out" in done.stderr and "0 runs imported" in done.stderr
+    assert len(json.loads(reenact("ls", "--json", cwd=project).stdout)) == before
+    python(HYDRA, project, "+lr=0.7", "hydra.run.dir=outputs/mine")
+    (run,) = bring(project, "hydra-outputs", ".", "--artifacts", runs=1)
+    assert manifest(project, run)["params"]["lr"] == 0.7
+    # A project that was moved has the same runs.
+    moved = project.rename(project.parent / "moved")
+    done = reenact("import", "hydra-outputs", ".", "--json", cwd=moved)
+    assert [
+        one["run"] for one in last_json(done.stdout) if not one["fresh"]
+    ] == [] and "3 folders left out" in done.stderr
+
+
+BOARD = """\
+from tensorboardX import SummaryWriter
+import sys
+writer = SummaryWriter(sys.argv[1])
+for i in range(5):
+    writer.add_scalar("loss", 1 / (i + 1), i)
+writer.close()
+"""
+
+
+def test_event_files_that_were_recorded_here_are_not_imported(project: Path) -> None:
+    pytest.importorskip("tensorboard")
+    pytest.importorskip("tensorboardX")
+    (project / "train.py").write_text(BOARD)
+    record("train.py", "logs/ours", cwd=project)
+    assert reenact("tensorboard", "--write", ".reenact/cache/tensorboard", cwd=project).returncode == 0
+    assert list((project / ".reenact" / "cache" / "tensorboard").rglob("*tfevents*"))
+    done = reenact("import", "tensorboard", ".", "--json", cwd=project)
+    assert done.returncode == 0 and last_json(done.stdout) == [], done.stderr
+    assert "1 folder left out" in done.stderr
+    done = reenact("import", "tensorboard", ".reenact/cache", cwd=project)
+    assert done.returncode == 2 and "no event file" in done.stderr
+    # Another's file beside it is imported, and it alone.
+    python(BOARD.replace("loss", "gain"), project, "logs/ours")
+    (run,) = bring(project, "tensorboard", ".", runs=1)
+    assert set(manifest(project, run)["metrics"]) == {"gain"}
+
+
 TENSORBOARD = """\
 import sys
 from torch.utils.tensorboard import SummaryWriter

@@ -13,6 +13,7 @@ import click
 from .opened import say
 
 if TYPE_CHECKING:
+    from ..exchange.own import Own
     from ..store.project import Store
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of {run, from, id, fresh}.")
@@ -54,20 +55,24 @@ def mlflow(uri: str | None, experiments: tuple[str, ...], artifacts: bool, as_js
 @click.option("--artifacts", is_flag=True, help="With the files of runs that have no more than 100 MB.")
 @_JSON
 def hydra_outputs(folder: Path, artifacts: bool, as_json: bool) -> int:
-    """Import what Hydra left below DIR: outputs/ and multirun/, with config, overrides, log and times."""
+    """Import what Hydra left below DIR: outputs/ and multirun/, with config, overrides, log and times. Not what runs of this store wrote."""
     from ..exchange.hydra_outputs import runs
+    from ..exchange.own import Own
 
-    return _all(runs(folder, artifacts), as_json)
+    own = Own(_store())
+    return _all(runs(folder, own, artifacts), as_json, own)
 
 
 @command.command(name="tensorboard")
 @_FOLDER
 @_JSON
 def tensorboard(folder: Path, as_json: bool) -> int:
-    """Import TensorBoard's event files below DIR: each folder of them is a run; its scalars, its hparams."""
+    """Import TensorBoard's event files below DIR: each folder of them is a run; its scalars, its hparams. Not those that runs of this store wrote."""
+    from ..exchange.own import Own
     from ..exchange.tensorboard import runs
 
-    return _all(runs(folder), as_json)
+    own = Own(_store())
+    return _all(runs(folder, own), as_json, own)
 
 
 @command.command(name="wandb-offline")
@@ -99,9 +104,16 @@ def _store() -> Store:
     return Store.open(os.getcwd(), create=True)
 
 
-def _all(foreign: Iterable[Any], as_json: bool) -> int:
+def _all(foreign: Iterable[Any], as_json: bool, own: Own | None = None) -> int:
+    from ..report.quantities import count
+
     store = _store()
-    return _end([_written(store, one) for one in foreign], as_json)
+    told = [_written(store, one) for one in foreign]
+    if own is not None and own.left_out:
+        say(
+            f"{count(own.left_out, 'folder')} left out: runs that are recorded here wrote {'it' if own.left_out == 1 else 'them'}"
+        )
+    return _end(told, as_json)
 
 
 def _written(store: Store, foreign: Any) -> dict[str, Any]:
