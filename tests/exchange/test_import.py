@@ -216,6 +216,22 @@ def test_event_files_that_were_recorded_here_are_not_imported(project: Path) -> 
     assert set(manifest(project, run)["metrics"]) == {"gain"}
 
 
+def test_a_name_goes_on_to_mean_the_run_that_was_recorded(project: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    pytest.importorskip("tensorboardX")
+    (project / "train.py").write_text("import reenact\nreenact.log(a=1)\n")
+    ours = record("--name", "base", "train.py", cwd=project)
+    names = []
+    for place in ("first", "second"):
+        (tmp_path / place).mkdir()
+        python(BOARD, tmp_path / place, "logs/base")
+        (run,) = bring(project, "tensorboard", str(tmp_path / place / "logs"), runs=1)
+        names.append(manifest(project, run)["name"])
+    assert names == ["base (tensorboard)", "base (tensorboard 2)"]
+    assert reenact("path", "base", cwd=project).stdout.strip().endswith(ours)
+    assert reenact("show", "base (tensorboard)", cwd=project).returncode == 0
+
+
 TENSORBOARD = """\
 import sys
 from torch.utils.tensorboard import SummaryWriter

@@ -14,6 +14,7 @@ from .opened import say
 
 if TYPE_CHECKING:
     from ..exchange.own import Own
+    from ..store.index import Index
     from ..store.project import Store
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of {run, from, id, fresh}.")
@@ -40,13 +41,15 @@ def mlflow(uri: str | None, experiments: tuple[str, ...], artifacts: bool, as_js
     """Import the runs of a tracking server or database (MLFLOW_TRACKING_URI, or the project's settings). Copies of runs of this store are left out."""
     from ..exchange.mlflow import runs
     from ..mirror.settings import read_settings, with_uri
+    from ..store.index import Index
 
     store = _store()
     address = with_uri(read_settings(store.root), uri, store).uri or ""
     told = []
-    for one in runs(store, address, experiments, artifacts):
-        with one as foreign:
-            told.append(_written(store, foreign))
+    with Index(store) as index:
+        for one in runs(store, address, experiments, artifacts):
+            with one as foreign:
+                told.append(_written(store, foreign, index))
     return _end(told, as_json)
 
 
@@ -106,9 +109,11 @@ def _store() -> Store:
 
 def _all(foreign: Iterable[Any], as_json: bool, own: Own | None = None) -> int:
     from ..report.quantities import count
+    from ..store.index import Index
 
     store = _store()
-    told = [_written(store, one) for one in foreign]
+    with Index(store) as index:
+        told = [_written(store, one, index) for one in foreign]
     if own is not None and own.left_out:
         say(
             f"{count(own.left_out, 'folder')} left out: runs that are recorded here wrote {'it' if own.left_out == 1 else 'them'}"
@@ -116,10 +121,10 @@ def _all(foreign: Iterable[Any], as_json: bool, own: Own | None = None) -> int:
     return _end(told, as_json)
 
 
-def _written(store: Store, foreign: Any) -> dict[str, Any]:
+def _written(store: Store, foreign: Any, index: Index) -> dict[str, Any]:
     from ..exchange.writer import write
 
-    run, fresh = write(store, foreign)
+    run, fresh = write(store, foreign, index)
     if fresh:
         say(f"{run} is {foreign.name or foreign.id}")
     return {"run": run, "from": foreign.source, "id": foreign.id, "fresh": fresh}
