@@ -116,6 +116,30 @@ def test_mlflow(project: Path, tmp_path: Path) -> None:
     assert done.returncode == 1 and "Traceback" not in done.stderr and "MLflow at" in done.stderr
 
 
+def test_an_address_of_mlflow_that_is_none(project: Path, tmp_path: Path) -> None:
+    """A database is taken by its file; what else has no scheme is told of in words of this command."""
+    pytest.importorskip("mlflow")
+    python(MLFLOW, tmp_path, f"sqlite:///{tmp_path}/theirs.db", str(tmp_path / "artifacts"))
+    (tmp_path / "theirs.db").rename(project / "own.db")
+    (project / "text.db").write_text("no database")
+    for typed, words in (
+        ("text.db", "no SQLite database"),
+        ("typo.db", "no such file"),
+        ("localhost:5000", "`reenact import mlflow http://localhost:5000`"),
+    ):
+        done = reenact("import", "mlflow", typed, cwd=project)
+        assert done.returncode == 2 and words in done.stderr and "sqlite:///FILE" in done.stderr
+        assert len(done.stderr.splitlines()) == 3 and "--uri" not in done.stderr
+    done = reenact("import", "mlflow", "http://127.0.0.1:1", cwd=project, timeout=120)
+    assert done.returncode == 4 and "import mlflow URI" in done.stderr and "--uri" not in done.stderr
+    assert len(bring(project, "mlflow", "own.db", runs=2)) == 2
+    # Without one it says where it looked.
+    done = reenact("import", "mlflow", cwd=project)
+    assert done.returncode == 2 and f"looking in sqlite:///{project}/.reenact/mlflow.db" in done.stderr
+    done = reenact("import", "mlflow", cwd=project, env={"MLFLOW_TRACKING_URI": "own.db"}, timeout=120)
+    assert f"looking in sqlite:///{project}/own.db (MLFLOW_TRACKING_URI)" in done.stderr and done.returncode == 0
+
+
 def test_copies_of_our_own_runs_stay_where_they_are(project: Path, tmp_path: Path) -> None:
     pytest.importorskip("mlflow")
     (project / "train.py").write_text("import reenact\nreenact.log({'a@b': 2.0}, step=4)\nreenact.log(c=1)\n")

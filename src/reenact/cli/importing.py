@@ -39,15 +39,24 @@ def command() -> None:
 @_JSON
 def mlflow(uri: str | None, experiments: tuple[str, ...], artifacts: bool, as_json: bool) -> int:
     """Import the runs of a tracking server or database (MLFLOW_TRACKING_URI, or the project's settings). Copies of runs of this store are left out."""
-    from ..exchange.mlflow import runs
-    from ..mirror.settings import read_settings, with_uri
+    import os
+
+    from ..exchange.mlflow import address, runs
+    from ..mirror.settings import read_settings, shown, with_uri
     from ..store.index import Index
 
     store = _store()
-    address = with_uri(read_settings(store.root), uri, store).uri or ""
+    settings = read_settings(store.root)
+    given = uri or os.environ.get("MLFLOW_TRACKING_URI")
+    where = with_uri(settings, address(given) if given else None, store).uri or ""
+    if uri is None:
+        told_by = (
+            "MLFLOW_TRACKING_URI" if given else "the project's settings" if settings.uri else "the store's own copies"
+        )
+        say(f"no URI is named: looking in {shown(where)} ({told_by})")
     told = []
     with Index(store) as index:
-        for one in runs(store, address, experiments, artifacts):
+        for one in runs(store, where, experiments, artifacts):
             with one as foreign:
                 told.append(_written(store, foreign, index))
     return _end(told, as_json)
