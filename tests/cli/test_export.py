@@ -49,6 +49,18 @@ def test_only_the_runs_named_or_matching(two: Project) -> None:
     assert two.cli("export", "nope").code == 2
 
 
+def test_what_is_no_format_is_refused(two: Project, tmp_path: Path) -> None:
+    target = tmp_path / "runs.xlsx"
+    done = two.cli("export", "-o", str(target))
+    assert done.code == 2 and ".csv, .json, .parquet, .pq" in done.err and not target.exists()
+    done = two.cli("export", "--csv", "--json")
+    assert done.code == 2 and "--csv and --json" in done.err and done.out == ""
+    # Who says the format may name the file as they like.
+    assert two.cli("export", "--csv", "-o", str(tmp_path / "runs.txt")).code == 0
+    assert two.cli("export", "-o", str(tmp_path / "runs")).code == 0
+    assert [row["id"] for row in table((tmp_path / "runs.txt").read_text())] == [B, A]
+
+
 def test_points(two: Project) -> None:
     rows = table(two.cli("export", A, "--points").out)
     assert {row["metric"] for row in rows} == {"loss", "acc", "pages", "lr"}
