@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.util import find_spec
-from types import FrameType
 
 from ..errors import EXIT_MISSING, ReenactError
 from ..store.project import Store
 from .ports import refuse_taken
+from .serving import end, terminated
 from .settings import DATABASE, read_settings, shown, with_uri
 from .tracker import need_mlflow
 
@@ -66,7 +63,7 @@ def serve(
     }
     log = store.folder / "cache" / "mlflow-server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "wb") as sink:
+    with terminated(), open(log, "wb") as sink:
         process = subprocess.Popen(
             words,
             cwd=store.folder,
@@ -76,22 +73,21 @@ def serve(
             stderr=sink,
             start_new_session=True,  # it has children, which end with it
         )
-    try:
-        with _terminated():
+        try:
             if _comes_up(process, host, port) and on_ready is not None:
                 on_ready(f"http://{host}:{port}")
             code = process.wait()
-        last = log.read_text(errors="replace").strip().splitlines()[-1:] or [""]
-        raise ReenactError(
-            "mlflow-failed",
-            f"MLflow's server has ended with exit code {code}: {last[0]}",
-            fix=f"see {log}",
-            exit_code=1,
-        )
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        _end(process)
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            end(process)
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] or [""]
+    raise ReenactError(
+        "mlflow-failed",
+        f"MLflow's server has ended with exit code {code}: {last[0]}",
+        fix=f"see {log}",
+        exit_code=1,
+    )
 
 
 def _comes_up(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
@@ -103,33 +99,3 @@ def _comes_up(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
         except OSError:
             time.sleep(0.2)
     return False
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """SIGTERM ends it as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()
