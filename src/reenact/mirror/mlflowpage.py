@@ -15,32 +15,36 @@ from ..store.project import Store
 from .ports import refuse_taken
 from .serving import end, terminated
 from .settings import DATABASE, read_settings, shown, with_uri
-from .tracker import need_mlflow
 
 _PATIENCE = 120
 """Seconds that the server may take to come up."""
 
 
 def serve(
-    store: Store, port: int = 5000, host: str = "127.0.0.1", on_ready: Callable[[str], None] | None = None
+    store: Store,
+    port: int = 5000,
+    host: str = "127.0.0.1",
+    on_start: Callable[[], None] | None = None,
+    on_ready: Callable[[str], None] | None = None,
 ) -> int:
     """Serve MLflow's pages until Ctrl-C or SIGTERM; the server is our child and ends with us.
 
     Args:
         store: whose copies; those of another database where the project's settings or MLFLOW_TRACKING_URI name one.
+        on_start: called when nothing is in the way of it any more.
         on_ready: called with the address once it answers.
 
     Returns:
         0, or the server's exit code where it ended on its own.
 
     Raises:
-        ReenactError: ``no-mlflow``, ``no-mlflow-server`` (exit code 4), ``no-copies``, ``port-in-use``, ``served-elsewhere``.
+        ReenactError: ``no-mlflow-server`` (exit code 4), ``no-copies``, ``port-in-use``, ``served-elsewhere``.
     """
-    need_mlflow()
-    if find_spec("flask") is None or find_spec("uvicorn") is None:
+    found = [find_spec(name) for name in ("mlflow", "flask", "uvicorn")]
+    if any(one is None or one.origin is None for one in found):  # a folder of that name is no package
         raise ReenactError(
             "no-mlflow-server",
-            "MLflow's pages need all of MLflow; what is installed is its client only",
+            "MLflow's pages need the full mlflow beside reenact; mlflow-skinny, which copying needs, has none",
             fix="pip install mlflow",
             exit_code=EXIT_MISSING,
         )
@@ -52,6 +56,8 @@ def serve(
     if uri == f"sqlite:///{store.folder / DATABASE}" and not (store.folder / DATABASE).exists():
         raise ReenactError("no-copies", "no run has been copied into MLflow yet", fix="`reenact mirror mlflow --all`")
     refuse_taken(host, port)
+    if on_start is not None:
+        on_start()
     words = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     env = {
         **os.environ,
