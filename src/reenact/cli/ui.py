@@ -56,7 +56,8 @@ def command(port: int | None, host: str, read_only: bool, mlflow: bool, show: bo
     try:
         server = _server(page, host, port)
         with server:
-            sys.stdout.write(server.url + "\n")
+            others = server.url_for_others
+            sys.stdout.write(server.url + "\n" + (f"{others}\n" if others else ""))
             sys.stdout.flush()
             if not server.is_local:
                 say("warning: whoever reaches this machine and has the address can read the runs; nothing is encrypted")
