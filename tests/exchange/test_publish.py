@@ -130,9 +130,10 @@ def test_verdicts_come_back(project: Path, tmp_path: Path) -> None:
     assert reenact("publish", "--git", str(again), cwd=other).returncode == 0
     assert content(again)["README.md"] == content(folder)["README.md"]
     assert content(again)[f"runs/{run}/published.json"] == content(folder)[f"runs/{run}/published.json"]
-    # A candidate's name that leads out of the folder is none.
+    # A candidate's name that leads out of the folder is none; what is no attestation is passed over.
     notes = json.loads((folder / "runs" / run / "published.json").read_bytes())
     notes["verdicts"][0]["predicate"]["candidate"] = "../../../../outside"
+    notes["verdicts"] += [5, {"predicate": 7}, {}]
     (folder / "runs" / run / "published.json").write_text(json.dumps(notes))
     third = tmp_path / "third"
     third.mkdir()

@@ -131,8 +131,10 @@ def _verdicts(folder: Path) -> Iterator[dict[str, Any]]:
 
 def _unpack_verdicts(notes: dict[str, Any], folder: Path) -> None:
     """Write the attestations as they were: their subject is the manifest that was verified. What is none is passed over."""
-    for statement in notes.get("verdicts") or ():
-        candidate = statement.get("predicate", {}).get("candidate") if isinstance(statement, dict) else None
+    told = notes.get("verdicts")
+    for statement in told if isinstance(told, list) else ():
+        predicate = statement.get("predicate") if isinstance(statement, dict) else None
+        candidate = predicate.get("candidate") if isinstance(predicate, dict) else None
         if isinstance(candidate, str) and RUN_ID.fullmatch(candidate):
             (folder / layout.VERDICTS).mkdir(exist_ok=True)
             write_atomic(folder / layout.VERDICTS / f"{candidate}.json", canonical_json(statement))

@@ -140,8 +140,10 @@ def free_name(store: Store, index: Index, foreign: Foreign) -> str | None:
 
     def taken(name: str) -> bool:
         for brief in index.named(name):
-            path = store.run_dir(brief.id) / layout.MANIFEST
-            told = (load_manifest(path).imported or {}) if path.exists() else {}
+            try:
+                told = store.manifest(brief.id).imported or {}
+            except ReenactError:
+                return True  # it goes on, or is damaged: it is no imported one
             if told.get("from") != foreign.source or foreign.source == "tensorboard":
                 return True
         return False
