@@ -49,6 +49,18 @@ def test_only_the_runs_named_or_matching(two: Project) -> None:
     assert two.cli("export", "nope").code == 2
 
 
+def test_what_is_no_format_is_refused(two: Project, tmp_path: Path) -> None:
+    target = tmp_path / "runs.xlsx"
+    done = two.cli("export", "-o", str(target))
+    assert done.code == 2 and ".csv, .json, .parquet, .pq" in done.err and not target.exists()
+    done = two.cli("export", "--csv", "--json")
+    assert done.code == 2 and "--csv and --json" in done.err and done.out == ""
+    # Who says the format may name the file as they like.
+    assert two.cli("export", "--csv", "-o", str(tmp_path / "runs.txt")).code == 0
+    assert two.cli("export", "-o", str(tmp_path / "runs")).code == 0
+    assert [row["id"] for row in table((tmp_path / "runs.txt").read_text())] == [B, A]
+
+
 def test_points(two: Project) -> None:
     rows = table(two.cli("export", A, "--points").out)
     assert {row["metric"] for row in rows} == {"loss", "acc", "pages", "lr"}
@@ -144,10 +156,13 @@ def test_runs_for_a_notebook(two: Project, monkeypatch: pytest.MonkeyPatch) -> N
     assert rows[1]["params.lr"] == 0.1 and rows[1]["metrics.loss.best"] == 0.3 and rows[1]["tags"] == ["x", "y"]
     assert [row["id"] for row in reenact.runs("base")] == [A]
     assert [row["id"] for row in reenact.runs(where="lr > 0.1", folder=two.root)] == [B]
-    with pytest.raises(ReenactError, match="no frame 'excel'"):
+    # A traceback shows the text of the exception alone: what is valid and what to do is in it.
+    with pytest.raises(ReenactError, match=r"no frame 'excel'\n.*pandas, polars"):
         reenact.runs(frame="excel")
-    with pytest.raises(ReenactError, match="no runs have been recorded"):
+    with pytest.raises(ReenactError, match=r"no runs have been recorded.*\n.*`reenact run COMMAND`.*runs\(folder="):
         reenact.runs(folder="/")
+    with pytest.raises(ReenactError, match=r"(?s)there is no run 'nope'.*reenact ls"):
+        reenact.runs("nope")
 
 
 def test_frames(two: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,30 @@ def test_mlflow(project: Path, tmp_path: Path) -> None:
     assert done.returncode == 1 and "Traceback" not in done.stderr and "MLflow at" in done.stderr
 
 
+def test_an_address_of_mlflow_that_is_none(project: Path, tmp_path: Path) -> None:
+    """A database is taken by its file; what else has no scheme is told of in words of this command."""
+    pytest.importorskip("mlflow")
+    python(MLFLOW, tmp_path, f"sqlite:///{tmp_path}/theirs.db", str(tmp_path / "artifacts"))
+    (tmp_path / "theirs.db").rename(project / "own.db")
+    (project / "text.db").write_text("no database")
+    for typed, words in (
+        ("text.db", "no SQLite database"),
+        ("typo.db", "no such file"),
+        ("localhost:5000", "`reenact import mlflow http://localhost:5000`"),
+    ):
+        done = reenact("import", "mlflow", typed, cwd=project)
+        assert done.returncode == 2 and words in done.stderr and "sqlite:///FILE" in done.stderr
+        assert len(done.stderr.splitlines()) == 3 and "--uri" not in done.stderr
+    done = reenact("import", "mlflow", "http://127.0.0.1:1", cwd=project, timeout=120)
+    assert done.returncode == 4 and "import mlflow URI" in done.stderr and "--uri" not in done.stderr
+    assert len(bring(project, "mlflow", "own.db", runs=2)) == 2
+    # Without one it says where it looked.
+    done = reenact("import", "mlflow", cwd=project)
+    assert done.returncode == 2 and f"looking in sqlite:///{project}/.reenact/mlflow.db" in done.stderr
+    done = reenact("import", "mlflow", cwd=project, env={"MLFLOW_TRACKING_URI": "own.db"}, timeout=120)
+    assert f"looking in sqlite:///{project}/own.db (MLFLOW_TRACKING_URI)" in done.stderr and done.returncode == 0
+
+
 def test_copies_of_our_own_runs_stay_where_they_are(project: Path, tmp_path: Path) -> None:
     pytest.importorskip("mlflow")
     (project / "train.py").write_text("import reenact\nreenact.log({'a@b': 2.0}, step=4)\nreenact.log(c=1)\n")
@@ -160,6 +184,76 @@ def test_hydra_outputs(project: Path, tmp_path: Path) -> None:
     empty.mkdir()
     done = reenact("import", "hydra-outputs", str(empty), cwd=project)
     assert done.returncode == 2 and "multirun" in done.stderr
+
+
+def test_what_was_recorded_here_is_not_imported(project: Path) -> None:
+    """Hydra's folders of a run and of trials; beside them one of another's, and what lies in a store."""
+    (project / "other.py").write_text(HYDRA)
+    record("other.py", "+lr=0.5", cwd=project)
+    record("other.py", "-m", "+lr=0.1,0.2", cwd=project)
+    kept = project / ".reenact" / "cache" / "old" / ".hydra"
+    theirs = project / "nested" / ".reenact" / ".hydra"
+    for folder in (kept, theirs):
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text("lr: 9\n")
+    before = len(json.loads(reenact("ls", "--json", cwd=project).stdout))
+    done = reenact("import", "hydra-outputs", ".", "--json", cwd=project)
+    assert done.returncode == 0 and last_json(done.stdout) == [], done.stderr
+    assert "3 folders left out" in done.stderr and "0 runs imported" in done.stderr
+    assert len(json.loads(reenact("ls", "--json", cwd=project).stdout)) == before
+    python(HYDRA, project, "+lr=0.7", "hydra.run.dir=outputs/mine")
+    (run,) = bring(project, "hydra-outputs", ".", "--artifacts", runs=1)
+    assert manifest(project, run)["params"]["lr"] == 0.7
+    # A project that was moved has the same runs.
+    moved = project.rename(project.parent / "moved")
+    done = reenact("import", "hydra-outputs", ".", "--json", cwd=moved)
+    assert [
+        one["run"] for one in last_json(done.stdout) if not one["fresh"]
+    ] == [] and "3 folders left out" in done.stderr
+
+
+BOARD = """\
+from tensorboardX import SummaryWriter
+import sys
+writer = SummaryWriter(sys.argv[1])
+for i in range(5):
+    writer.add_scalar("loss", 1 / (i + 1), i)
+writer.close()
+"""
+
+
+def test_event_files_that_were_recorded_here_are_not_imported(project: Path) -> None:
+    pytest.importorskip("tensorboard")
+    pytest.importorskip("tensorboardX")
+    (project / "train.py").write_text(BOARD)
+    record("train.py", "logs/ours", cwd=project)
+    assert reenact("tensorboard", "--write", ".reenact/cache/tensorboard", cwd=project).returncode == 0
+    assert list((project / ".reenact" / "cache" / "tensorboard").rglob("*tfevents*"))
+    done = reenact("import", "tensorboard", ".", "--json", cwd=project)
+    assert done.returncode == 0 and last_json(done.stdout) == [], done.stderr
+    assert "1 folder left out" in done.stderr
+    done = reenact("import", "tensorboard", ".reenact/cache", cwd=project)
+    assert done.returncode == 2 and "no event file" in done.stderr
+    # Another's file beside it is imported, and it alone.
+    python(BOARD.replace("loss", "gain"), project, "logs/ours")
+    (run,) = bring(project, "tensorboard", ".", runs=1)
+    assert set(manifest(project, run)["metrics"]) == {"gain"}
+
+
+def test_a_name_goes_on_to_mean_the_run_that_was_recorded(project: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    pytest.importorskip("tensorboardX")
+    (project / "train.py").write_text("import reenact\nreenact.log(a=1)\n")
+    ours = record("--name", "base", "train.py", cwd=project)
+    names = []
+    for place in ("first", "second"):
+        (tmp_path / place).mkdir()
+        python(BOARD, tmp_path / place, "logs/base")
+        (run,) = bring(project, "tensorboard", str(tmp_path / place / "logs"), runs=1)
+        names.append(manifest(project, run)["name"])
+    assert names == ["base (tensorboard)", "base (tensorboard 2)"]
+    assert reenact("path", "base", cwd=project).stdout.strip().endswith(ours)
+    assert reenact("show", "base (tensorboard)", cwd=project).returncode == 0
 
 
 TENSORBOARD = """\

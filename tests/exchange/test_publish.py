@@ -30,6 +30,12 @@ for i in range(2000):
 """
 
 
+DRAWS = """\
+reenact.log(draw=random.random())
+open("out.txt", "w").write(str(random.random()))
+"""
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
@@ -95,6 +101,44 @@ def test_there_and_back(project: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     assert reenact("publish", "--git", str(again), cwd=other).returncode == 0
     assert content(again)["README.md"] == before["README.md"]
+
+
+def test_verdicts_come_back(project: Path, tmp_path: Path) -> None:
+    """One that stands and one with fresh entropy: `ls` and the table say the same, here and there."""
+    (project / "train.py").write_text("import random, reenact\nrandom.seed(random.SystemRandom().random())\n" + DRAWS)
+    run = record("train.py", cwd=project)
+    assert reenact("verify", run, cwd=project).returncode == 0
+    assert reenact("verify", run, "--fresh-entropy", cwd=project).returncode == 1
+    folder, other, again = tmp_path / "published", tmp_path / "other", tmp_path / "again"
+    assert reenact("publish", "--git", str(folder), run, cwd=project).returncode == 0
+    assert "| identical |" in (folder / "README.md").read_text()
+    other.mkdir()
+    assert reenact("import", "published", str(folder), cwd=other).returncode == 0
+
+    def verdicts(place: Path) -> list[dict[str, object]]:
+        (row,) = json.loads(reenact("ls", "--json", cwd=place).stdout)
+        return sorted(row["verdicts"], key=lambda one: str(one["candidate"]))
+
+    assert len(verdicts(project)) == 2 and verdicts(other) == verdicts(project)
+    assert "identical" in reenact("ls", cwd=other).stdout
+    assert "candidate" in reenact("show", run, cwd=other).stdout
+    for path in (run_folder(project, run) / "verdicts").iterdir():
+        ours, theirs = (
+            json.loads((run_folder(place, run) / "verdicts" / path.name).read_bytes()) for place in (project, other)
+        )
+        assert theirs["subject"] == ours["subject"] and "differences" not in theirs["predicate"]
+    assert reenact("publish", "--git", str(again), cwd=other).returncode == 0
+    assert content(again)["README.md"] == content(folder)["README.md"]
+    assert content(again)[f"runs/{run}/published.json"] == content(folder)[f"runs/{run}/published.json"]
+    # A candidate's name that leads out of the folder is none; what is no attestation is passed over.
+    notes = json.loads((folder / "runs" / run / "published.json").read_bytes())
+    notes["verdicts"][0]["predicate"]["candidate"] = "../../../../outside"
+    notes["verdicts"] += [5, {"predicate": 7}, {}]
+    (folder / "runs" / run / "published.json").write_text(json.dumps(notes))
+    third = tmp_path / "third"
+    third.mkdir()
+    assert reenact("import", "published", str(folder), cwd=third).returncode == 0
+    assert len(verdicts(third)) == 1 and not list(tmp_path.rglob("outside*"))
 
 
 def test_what_is_refused(project: Path, tmp_path: Path) -> None:

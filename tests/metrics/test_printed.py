@@ -42,6 +42,13 @@ def test_templates() -> None:
             template(bad)
 
 
+def test_a_step_that_is_no_whole_number_is_none() -> None:
+    lines = ["epoch 0.5 loss 3", "epoch nan loss 2", "epoch 2.0 loss 1", "q = 0.5", "q = 2e3"]
+    found = list(by_templates(iter(lines), ["epoch {epoch:d} loss {loss:f}", "q = {q:d}"]))
+    assert found[:3] == [Printed("loss", None, 3.0), Printed("loss", None, 2.0), Printed("loss", 2, 1.0)]
+    assert found[3:] == [Printed("q", None, 0.5), Printed("q", None, 2000.0)]
+
+
 def test_what_comes_seldom_is_no_metric_and_a_progress_bar_is_one_line(tmp_path: Path) -> None:
     log, target = tmp_path / "log.txt", tmp_path / "log.jsonl"
     log.write_bytes(b"loss: 1\nloss: 2\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import socket
 import subprocess
 import sys
@@ -74,6 +75,45 @@ def test_its_server_follows_a_run_that_goes_on(project: Path) -> None:
     finally:
         server.terminate()
         server.wait(30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_nothing_is_left_of_it(project: Path, number: signal.Signals) -> None:
+    """Its server and the data server of that end with the process that started them."""
+    (project / "train.py").write_text("import reenact\nreenact.log(loss=1)\n")
+    run = record("train.py", cwd=project)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([*COMMAND, "tensorboard", "--port", str(port)], cwd=project, env=environment())
+    try:
+        assert _until(port, run, 1) == [1.0]
+        begun = _below(process.pid)
+        assert begun
+        process.send_signal(number)
+        assert process.wait(60) == 0
+        end = time.monotonic() + 30
+        while any(map(_alive, begun)) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not any(map(_alive, begun))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _below(pid: int) -> list[int]:
+    """The descendants of a process."""
+    told = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = {int(child): int(parent) for child, parent in map(str.split, told.splitlines())}
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
+
+
+def _alive(pid: int) -> bool:
+    told = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    return bool(told) and not told.startswith("Z")
 
 
 def _until(port: int, run: str, count: int) -> list[float]:

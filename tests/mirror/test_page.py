@@ -38,6 +38,8 @@ def test_it_is_served_until_it_is_ended(project: Path) -> None:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         assert address == f"http://127.0.0.1:{port}"
+        assert process.stderr is not None
+        assert "starting" in process.stderr.readline() and "not read-only" in process.stderr.readline()
         with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
             assert answer.status == 200
         from mlflow import MlflowClient
@@ -50,3 +52,14 @@ def test_it_is_served_until_it_is_ended(project: Path) -> None:
         process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
     eventually(lambda: not answers(port))
+
+
+def test_without_the_full_mlflow_that_is_said_first(project: Path) -> None:
+    (project / "train.py").write_text("print(1)\n")
+    assert reenact("run", "train.py", cwd=project).returncode == 0
+    for missing in ("flask", "mlflow"):
+        code = f"import sys; sys.modules[{missing!r}] = None; from reenact.cli.main import main; sys.exit(main())"
+        words = [sys.executable, "-c", code, "ui", "--mlflow", "--no-open"]
+        done = subprocess.run(words, cwd=project, env=environment(), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 4 and "full mlflow" in done.stderr and "pip install mlflow\n" in done.stderr
+        assert "starting" not in done.stderr and "Traceback" not in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -254,6 +255,20 @@ def test_a_port_in_use(ui: Ui, project: Path) -> None:
     assert other.base not in ("", ui.base), "without --port a free one is taken"
     assert other.end() == 0
     assert "cannot serve on" in reenact("ui", "--host", "no.such.host.invalid", cwd=project, code=2).stderr
+
+
+def test_an_address_for_others(project: Path) -> None:
+    """By the name of this machine, which the server knows as its own; somebody else's name it does not."""
+    ui = Ui(project, "--host", "0.0.0.0", "--no-open")
+    try:
+        assert ui.process.stdout is not None and ui.base.startswith("http://127.0.0.1:")
+        others = urllib.parse.urlsplit(ui.process.stdout.readline().strip())
+        assert others.netloc == f"{socket.gethostname()}:{urllib.parse.urlsplit(ui.base).port}"
+        assert others.query == f"token={ui.token}"
+        assert ask(ui, "/api/runs", Host=others.netloc)[0] == 200
+        assert ask(ui, "/api/runs", Host="evil.example")[0] == 421
+    finally:
+        assert ui.end() == 0
 
 
 def test_without_a_store(tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ _FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".pq": "parqu
 
 @click.command(name="export", short_help="Write params and metrics of runs as CSV, JSON or Parquet.")
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
-@click.option("--csv", "form", flag_value="csv", help="Comma-separated values (the default, unless FILE's name tells).")
-@click.option("--json", "form", flag_value="json", help="A JSON list; with --points one JSON object a line.")
-@click.option("--parquet", "form", flag_value="parquet", help="Parquet (needs reenact[frames]).")
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values (the default, unless FILE's name tells).")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list; with --points one JSON object a line.")
+@click.option("--parquet", "as_parquet", is_flag=True, help="Parquet (needs reenact[frames]).")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
 @click.option("--points", "as_points", is_flag=True, help="One row a point: run, metric, step, time, value.")
 @click.option(
@@ -33,7 +33,9 @@ _FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".pq": "parqu
 @click.option("--where", metavar="QUERY", help="Only runs that match, as for `reenact ls`.")
 def command(
     runs: tuple[str, ...],
-    form: str | None,
+    as_csv: bool,
+    as_json: bool,
+    as_parquet: bool,
     output: str | None,
     as_points: bool,
     metrics: tuple[str, ...],
@@ -45,7 +47,7 @@ def command(
     """
     from ..errors import ReenactError
 
-    form = form or _FORMATS.get(os.path.splitext(output or "")[1].lower(), "csv")
+    form = _form({"csv": as_csv, "json": as_json, "parquet": as_parquet}, output)
     if metrics and not as_points:
         raise ReenactError("bad-options", "--metric goes with --points")
     if form == "parquet":
@@ -74,6 +76,30 @@ def command(
     if output is not None:
         say(f"wrote {told} to {output}")
     return 0
+
+
+def _form(asked: dict[str, bool], output: str | None) -> str:
+    """csv, json or parquet: by the one option, else by the file's name.
+
+    Raises:
+        ReenactError: ``bad-options``, ``unknown-format``.
+    """
+    from ..errors import ReenactError
+
+    chosen = [name for name, there in asked.items() if there]
+    if len(chosen) > 1:
+        raise ReenactError("bad-options", f"{' and '.join(f'--{name}' for name in chosen)} cannot go together")
+    suffix = os.path.splitext(output or "")[1].lower()
+    if chosen or not suffix or (output is not None and os.path.exists(output) and not os.path.isfile(output)):
+        return chosen[0] if chosen else "csv"
+    if suffix not in _FORMATS:
+        raise ReenactError(
+            "unknown-format",
+            f"{output} tells no format that is written here",
+            valid=", ".join(_FORMATS),
+            fix="name the file so, or say the format: --csv, --json, --parquet",
+        )
+    return _FORMATS[suffix]
 
 
 def _write_runs(rows: Sequence[RunRow], form: str, out: IO[bytes]) -> None:

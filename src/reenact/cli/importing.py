@@ -13,6 +13,8 @@ import click
 from .opened import say
 
 if TYPE_CHECKING:
+    from ..exchange.own import Own
+    from ..store.index import Index
     from ..store.project import Store
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of {run, from, id, fresh}.")
@@ -37,15 +39,26 @@ def command() -> None:
 @_JSON
 def mlflow(uri: str | None, experiments: tuple[str, ...], artifacts: bool, as_json: bool) -> int:
     """Import the runs of a tracking server or database (MLFLOW_TRACKING_URI, or the project's settings). Copies of runs of this store are left out."""
-    from ..exchange.mlflow import runs
-    from ..mirror.settings import read_settings, with_uri
+    import os
+
+    from ..exchange.mlflow import address, runs
+    from ..mirror.settings import read_settings, shown, with_uri
+    from ..store.index import Index
 
     store = _store()
-    address = with_uri(read_settings(store.root), uri, store).uri or ""
+    settings = read_settings(store.root)
+    given = uri or os.environ.get("MLFLOW_TRACKING_URI")
+    where = with_uri(settings, address(given) if given else None, store).uri or ""
+    if uri is None:
+        told_by = (
+            "MLFLOW_TRACKING_URI" if given else "the project's settings" if settings.uri else "the store's own copies"
+        )
+        say(f"no URI is named: looking in {shown(where)} ({told_by})")
     told = []
-    for one in runs(store, address, experiments, artifacts):
-        with one as foreign:
-            told.append(_written(store, foreign))
+    with Index(store) as index:
+        for one in runs(store, where, experiments, artifacts):
+            with one as foreign:
+                told.append(_written(store, foreign, index))
     return _end(told, as_json)
 
 
@@ -54,20 +67,24 @@ def mlflow(uri: str | None, experiments: tuple[str, ...], artifacts: bool, as_js
 @click.option("--artifacts", is_flag=True, help="With the files of runs that have no more than 100 MB.")
 @_JSON
 def hydra_outputs(folder: Path, artifacts: bool, as_json: bool) -> int:
-    """Import what Hydra left below DIR: outputs/ and multirun/, with config, overrides, log and times."""
+    """Import what Hydra left below DIR: outputs/ and multirun/, with config, overrides, log and times. Not what runs of this store wrote."""
     from ..exchange.hydra_outputs import runs
+    from ..exchange.own import Own
 
-    return _all(runs(folder, artifacts), as_json)
+    own = Own(_store())
+    return _all(runs(folder, own, artifacts), as_json, own)
 
 
 @command.command(name="tensorboard")
 @_FOLDER
 @_JSON
 def tensorboard(folder: Path, as_json: bool) -> int:
-    """Import TensorBoard's event files below DIR: each folder of them is a run; its scalars, its hparams."""
+    """Import TensorBoard's event files below DIR: each folder of them is a run; its scalars, its hparams. Not those that runs of this store wrote."""
+    from ..exchange.own import Own
     from ..exchange.tensorboard import runs
 
-    return _all(runs(folder), as_json)
+    own = Own(_store())
+    return _all(runs(folder, own), as_json, own)
 
 
 @command.command(name="wandb-offline")
@@ -99,15 +116,24 @@ def _store() -> Store:
     return Store.open(os.getcwd(), create=True)
 
 
-def _all(foreign: Iterable[Any], as_json: bool) -> int:
+def _all(foreign: Iterable[Any], as_json: bool, own: Own | None = None) -> int:
+    from ..report.quantities import count
+    from ..store.index import Index
+
     store = _store()
-    return _end([_written(store, one) for one in foreign], as_json)
+    with Index(store) as index:
+        told = [_written(store, one, index) for one in foreign]
+    if own is not None and own.left_out:
+        say(
+            f"{count(own.left_out, 'folder')} left out: runs that are recorded here wrote {'it' if own.left_out == 1 else 'them'}"
+        )
+    return _end(told, as_json)
 
 
-def _written(store: Store, foreign: Any) -> dict[str, Any]:
+def _written(store: Store, foreign: Any, index: Index) -> dict[str, Any]:
     from ..exchange.writer import write
 
-    run, fresh = write(store, foreign)
+    run, fresh = write(store, foreign, index)
     if fresh:
         say(f"{run} is {foreign.name or foreign.id}")
     return {"run": run, "from": foreign.source, "id": foreign.id, "fresh": fresh}

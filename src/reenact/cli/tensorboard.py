@@ -29,6 +29,7 @@ def command(runs: tuple[str, ...], port: int, host: str, count: int, write: str 
 
     from ..mirror import tensorboard as mirror
     from ..mirror.ports import refuse_taken
+    from ..mirror.serving import end, terminated
     from ..store.refs import resolve
 
     mirror.need_tensorboard()
@@ -51,17 +52,18 @@ def command(runs: tuple[str, ...], port: int, host: str, count: int, write: str 
             return 0
         refuse_taken(host, port)
         words = mirror.command(sys.executable, folder, host, port)
-        process = subprocess.Popen(words, env=mirror.environment(os.environ))
-        try:
-            say(f"http://{host}:{port}  (Ctrl-C ends it)")
-            while process.poll() is None:
-                time.sleep(_PAUSE)
-                board.update()
-            return process.returncode
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            process.terminate()
-            process.wait()
+        with terminated():
+            # It has a data server, which ends with it.
+            process = subprocess.Popen(words, env=mirror.environment(os.environ), start_new_session=True)
+            try:
+                say(f"http://{host}:{port}  (Ctrl-C ends it)")
+                while process.poll() is None:
+                    time.sleep(_PAUSE)
+                    board.update()
+                return process.returncode
+            except KeyboardInterrupt:
+                return 0
+            finally:
+                end(process)
     finally:
         board.close()

@@ -25,8 +25,16 @@ _MLFLOW_PORT = 5000
     "--port", type=click.IntRange(1, 65535), help=f"Port of the page; {_PORT}, or a free one, when not given."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that it is served on.")
-@click.option("--read-only", is_flag=True, help="Names, tags and notes cannot be changed.")
-@click.option("--mlflow", is_flag=True, help="MLflow's own page instead, on what was mirrored (needs all of MLflow).")
+@click.option(
+    "--read-only",
+    is_flag=True,
+    help="Names, tags and notes cannot be changed. Not with --mlflow: its page is never read-only.",
+)
+@click.option(
+    "--mlflow",
+    is_flag=True,
+    help="MLflow's own page instead, on what was mirrored (needs the full `mlflow`, not mlflow-skinny).",
+)
 @click.option(
     "--open/--no-open",
     "show",
@@ -48,7 +56,8 @@ def command(port: int | None, host: str, read_only: bool, mlflow: bool, show: bo
     try:
         server = _server(page, host, port)
         with server:
-            sys.stdout.write(server.url + "\n")
+            others = server.url_for_others
+            sys.stdout.write(server.url + "\n" + (f"{others}\n" if others else ""))
             sys.stdout.flush()
             if not server.is_local:
                 say("warning: whoever reaches this machine and has the address can read the runs; nothing is encrypted")
@@ -77,8 +86,11 @@ def _mlflow(store: Store, host: str, port: int | None, show: bool | None) -> int
         if _shown(show):
             webbrowser.open(url)
 
-    say("MLflow's server is starting")
-    return serve(store, port or _MLFLOW_PORT, host, ready)
+    def starting() -> None:
+        say("MLflow's server is starting")
+        say("MLflow's own page is not read-only: whoever opens it can change and delete the copies there")
+
+    return serve(store, port or _MLFLOW_PORT, host, starting, ready)
 
 
 def _server(page: Page, host: str, port: int | None) -> Server:

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EXIT_MISSING, ReenactError
+from .own import Own
 from .writer import Foreign, nothing
 
 _WHEN = re.compile(r"(\d{4})-(\d\d)-(\d\d)[/\\](\d\d)-(\d\d)-(\d\d)")
 _LARGEST = 100_000_000
 
 
-def runs(folder: Path, artifacts: bool = False) -> Iterator[Foreign]:
-    """Each folder below with a ``.hydra/config.yaml``, in the order of their names.
+def runs(folder: Path, own: Own, artifacts: bool = False) -> Iterator[Foreign]:
+    """Each folder below with a ``.hydra/config.yaml``, in the order of their names; those of runs recorded here are left out.
 
     Raises:
         ReenactError: ``nothing-to-import``; ``no-yaml`` (exit code 4) without PyYAML.
@@ -28,14 +29,18 @@ def runs(folder: Path, artifacts: bool = False) -> Iterator[Foreign]:
         raise ReenactError(
             "no-yaml", "PyYAML is not installed beside reenact", fix="pip install pyyaml", exit_code=EXIT_MISSING
         ) from None
-    configs = sorted(folder.rglob(".hydra/config.yaml"), key=lambda path: _natural(str(path)))
+    configs = [path for path in own.files(folder) if path.name == "config.yaml" and path.parent.name == ".hydra"]
+    configs.sort(key=lambda path: _natural(str(path)))
     if not configs:
         raise nothing("output of Hydra", str(folder), "a folder with outputs/ or multirun/ in it, or one of these")
     for config in configs:
-        yield _run(config.parent.parent, folder, artifacts, yaml)
+        if own.recorded(config.parent.parent) or own.recorded(config):
+            own.left_out += 1
+        else:
+            yield _run(config.parent.parent, folder, own, artifacts, yaml)
 
 
-def _run(place: Path, root: Path, artifacts: bool, yaml: Any) -> Foreign:
+def _run(place: Path, root: Path, own: Own, artifacts: bool, yaml: Any) -> Foreign:
     config = _read(place / ".hydra" / "config.yaml", yaml)
     overrides = _read(place / ".hydra" / "overrides.yaml", yaml)
     told = _read(place / ".hydra" / "hydra.yaml", yaml)
@@ -43,7 +48,7 @@ def _run(place: Path, root: Path, artifacts: bool, yaml: Any) -> Foreign:
     job = hydra.get("job", {}) if isinstance(hydra.get("job"), dict) else {}
     words = [str(word) for word in overrides] if isinstance(overrides, list) else []
     files = [
-        path for path in sorted(place.rglob("*")) if path.is_file() and ".hydra" not in path.relative_to(place).parts
+        path for path in sorted(own.files(place)) if path.is_file() and ".hydra" not in path.relative_to(place).parts
     ]
     logs = [path for path in files if path.suffix == ".log"]
     started, ended = _times(place, files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,37 @@ from ..mirror.tracker import RUN, Tracker
 from ..store.project import Store
 from .writer import Foreign, Point, nothing, seconds
 
+_SQLITE_HEAD = b"SQLite format 3\0"
 LARGEST_ARTIFACTS = 100_000_000
 """Bytes of the artifacts of one run that are imported; of a run with more none are."""
 
+_FORMS = "http://HOST:PORT, sqlite:///FILE, the FILE of a SQLite database, postgresql://…, a folder mlruns"
+_FIX = "start it, or name another: `reenact import mlflow URI`; then type the same again: nothing is imported twice"
 _STATUS = {"FINISHED": "finished", "FAILED": "failed"}
+
+
+def address(uri: str) -> str:
+    """The address that was typed; a file that is a SQLite database needs no ``sqlite:///``.
+
+    Raises:
+        ReenactError: ``bad-address``.
+    """
+    if "://" in uri or uri.startswith(("file:", "databricks", "uc:")) or os.path.isdir(uri):
+        return uri
+    try:
+        with open(uri, "rb") as file:
+            if file.read(len(_SQLITE_HEAD)) == _SQLITE_HEAD:
+                return f"sqlite:///{os.path.abspath(uri)}"
+        why = "the file is no SQLite database"
+    except OSError:
+        why = "there is no such file"
+    host = re.fullmatch(r"[\w.-]+:\d+(/.*)?", uri)
+    raise ReenactError(
+        "bad-address",
+        f"{uri!r} is no address of MLflow: {why}",
+        valid=_FORMS,
+        fix=f"`reenact import mlflow {f'http://{uri}' if host else 'sqlite:///FILE'}`",
+    )
 
 
 def runs(store: Store, uri: str, experiments: tuple[str, ...] = (), artifacts: bool = False) -> Iterator[Any]:
@@ -28,8 +56,8 @@ def runs(store: Store, uri: str, experiments: tuple[str, ...] = (), artifacts: b
         ReenactError: as `Tracker.ask`; ``unknown-experiment``; ``nothing-to-import``.
     """
     if uri.startswith("sqlite:///") and not os.path.exists(uri[len("sqlite:///") :]):
-        raise nothing("database of MLflow", uri, "the address of a server, or sqlite:///FILE")  # MLflow would make one
-    tracker = Tracker(uri, store.folder)
+        raise nothing("database of MLflow", uri, _FORMS)  # MLflow would make one
+    tracker = Tracker(uri, store.folder, _FIX)
     every = tracker.ask(lambda client: _all(client.search_experiments))
     chosen = [one for one in every if not experiments or one.name in experiments or one.experiment_id in experiments]
     chosen.sort(key=lambda one: (one.creation_time or 0, one.experiment_id))

@@ -5,7 +5,7 @@
                metrics.jsonl      every point, or of long series those that draw the same curve
                log.txt            the end of what it printed
                pylock.toml  config/<n>.yaml
-               published.json     what was left out
+               published.json     what was left out; the outcome of each verification
 
 The bytes depend on the records only: publishing again changes nothing.
 """
@@ -44,6 +44,8 @@ LOG_BYTES = 16_384
 
 _COLUMNS = 6
 _MANIFEST, _METRICS, _NOTES = "manifest.json", "metrics.jsonl", "published.json"
+_ABOUT = ("verdict", "baseline", "candidate", "who", "when", "steps_compared", "tolerance", "fresh_entropy")
+"""What is published of a verdict."""
 _CONTROL = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -98,12 +100,14 @@ def _publish(store: Store, run: str, manifest: Manifest, place: Path) -> None:
             shutil.copyfile(folder / layout.PYLOCK, aside / layout.PYLOCK)
         if (folder / layout.CONFIG).is_dir():
             shutil.copytree(folder / layout.CONFIG, aside / layout.CONFIG)
-        verdicts = read_verdicts(folder)
+        verdicts = list(_verdicts(folder))
+        standing = [one["predicate"] for one in verdicts if not one["predicate"].get("fresh_entropy")]
         notes = {
             "schema": 1,
             "points": {name: len(one) for name, one in sorted(every.items()) if len(one) > WHOLE},
             "log": manifest.log.size if manifest.log is not None else None,
-            "verdict": verdicts[-1].verdict if verdicts else None,
+            "verdict": standing[-1].get("verdict") if standing else None,
+            "verdicts": verdicts,
         }
         (aside / _NOTES).write_bytes(canonical_json(notes) + b"\n")
         if place.exists():
@@ -111,6 +115,29 @@ def _publish(store: Store, run: str, manifest: Manifest, place: Path) -> None:
         os.rename(aside, place)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _verdicts(folder: Path) -> Iterator[dict[str, Any]]:
+    """The attestations of a run, oldest first; of what was compared only the outcome: differences may tell what is not published."""
+    for verdict in read_verdicts(folder):
+        try:
+            statement = json.loads((folder / layout.VERDICTS / f"{verdict.candidate}.json").read_bytes())
+            told = statement["predicate"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # somebody has renamed it
+        short = {name: told[name] for name in _ABOUT if name in told}
+        yield {**statement, "predicate": {**short, "machine": {"host": verdict.machine.get("host")}}}
+
+
+def _unpack_verdicts(notes: dict[str, Any], folder: Path) -> None:
+    """Write the attestations as they were: their subject is the manifest that was verified. What is none is passed over."""
+    told = notes.get("verdicts")
+    for statement in told if isinstance(told, list) else ():
+        predicate = statement.get("predicate") if isinstance(statement, dict) else None
+        candidate = predicate.get("candidate") if isinstance(predicate, dict) else None
+        if isinstance(candidate, str) and RUN_ID.fullmatch(candidate):
+            (folder / layout.VERDICTS).mkdir(exist_ok=True)
+            write_atomic(folder / layout.VERDICTS / f"{candidate}.json", canonical_json(statement))
 
 
 def _points(every: dict[str, series.Series]) -> Iterator[Point]:
@@ -260,6 +287,7 @@ def _unpack(store: Store, source: Path, folder: Path, manifest: Manifest, notes:
         user=command.user,
     )
     write_struct(folder / layout.START, start)
+    _unpack_verdicts(notes, folder)
     write_labels(folder, Labels(manifest.name, manifest.tags, manifest.note))
     gap = Gap(
         "imported",

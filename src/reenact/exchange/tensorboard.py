@@ -9,31 +9,36 @@ from pathlib import Path
 from typing import Any
 
 from ..mirror.tensorboard import need_tensorboard
+from .own import Own
 from .writer import Foreign, Point, nothing
 
 
-def runs(folder: Path) -> Iterator[Foreign]:
-    """Each folder below with event files in it.
+def runs(folder: Path, own: Own) -> Iterator[Foreign]:
+    """Each folder below with event files in it; files of runs recorded here are left out.
 
     Raises:
         ReenactError: ``nothing-to-import``; ``no-tensorboard`` (exit code 4).
     """
     need_tensorboard()
-    files = sorted(folder.rglob("*tfevents*"))
-    places = sorted({path.parent for path in files})
+    places: dict[Path, list[Path]] = {}
+    for path in sorted(path for path in own.files(folder) if "tfevents" in path.name):
+        places.setdefault(path.parent, []).append(path)
     if not places:
         raise nothing("event file of TensorBoard", str(folder), "a folder with *tfevents* files below it")
-    for place in places:
-        run = _run(place, folder)
+    for place, files in sorted(places.items()):
+        theirs = [path for path in files if not own.recorded(path)]
+        run = _run(place, theirs, folder) if theirs else None
         if run is not None:
             yield run
+        elif not theirs:
+            own.left_out += 1
 
 
-def _run(place: Path, root: Path) -> Foreign | None:
+def _run(place: Path, files: list[Path], root: Path) -> Foreign | None:
     times: list[float] = []
     params: dict[str, Any] = {}
     points: list[tuple[str, int, float, float]] = []
-    for path in sorted(place.glob("*tfevents*")):
+    for path in files:
         for event in _events(path):
             times.append(event.wall_time)
             if event.HasField("summary"):

@@ -25,6 +25,7 @@ from ..record.atomic import tmp_name, write_atomic
 from ..record.ids import iso_time
 from ..record.schema import End, Start, load_manifest, write_struct
 from ..record.status import boot_id, this_process
+from ..store.index import Index
 from ..store.project import Store
 
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -99,8 +100,11 @@ def find(store: Store, foreign: Foreign) -> tuple[str, bool]:
         attempt += 1
 
 
-def write(store: Store, foreign: Foreign) -> tuple[str, bool]:
+def write(store: Store, foreign: Foreign, index: Index | None = None) -> tuple[str, bool]:
     """Make the run folder and seal it.
+
+    Args:
+        index: the store's; with it, the run gets the name of `free_name`, which is set in ``foreign``.
 
     Returns:
         The run's id, and whether it is new; one that was imported before is left alone.
@@ -111,6 +115,8 @@ def write(store: Store, foreign: Foreign) -> tuple[str, bool]:
     run, there = find(store, foreign)
     if there:
         return run, False
+    if index is not None:
+        foreign.name = free_name(store, index, foreign)
     store.tmp_folder.mkdir(parents=True, exist_ok=True)
     aside = store.tmp_folder / tmp_name(run)
     try:
@@ -124,6 +130,29 @@ def write(store: Store, foreign: Foreign) -> tuple[str, bool]:
         raise
     store.seal(run)
     return run, True
+
+
+def free_name(store: Store, index: Index, foreign: Foreign) -> str | None:
+    """The name for a run: its own, with its source behind it where a run here has it, so that the name means one run as before.
+
+    Names that somebody gave at its source may be the same there, and stay so; TensorBoard knows none, so that its folders' are told apart.
+    """
+
+    def taken(name: str) -> bool:
+        for brief in index.named(name):
+            try:
+                told = store.manifest(brief.id).imported or {}
+            except ReenactError:
+                return True  # it goes on, or is damaged: it is no imported one
+            if told.get("from") != foreign.source or foreign.source == "tensorboard":
+                return True
+        return False
+
+    name, number = foreign.name, 1
+    while name and taken(name):
+        name = f"{foreign.name} ({foreign.source}{f' {number}' if number > 1 else ''})"
+        number += 1
+    return name
 
 
 def _fill(store: Store, folder: Path, run: str, foreign: Foreign) -> None:

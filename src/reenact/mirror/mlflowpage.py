@@ -3,47 +3,48 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.util import find_spec
-from types import FrameType
 
 from ..errors import EXIT_MISSING, ReenactError
 from ..store.project import Store
 from .ports import refuse_taken
+from .serving import end, terminated
 from .settings import DATABASE, read_settings, shown, with_uri
-from .tracker import need_mlflow
 
 _PATIENCE = 120
 """Seconds that the server may take to come up."""
 
 
 def serve(
-    store: Store, port: int = 5000, host: str = "127.0.0.1", on_ready: Callable[[str], None] | None = None
+    store: Store,
+    port: int = 5000,
+    host: str = "127.0.0.1",
+    on_start: Callable[[], None] | None = None,
+    on_ready: Callable[[str], None] | None = None,
 ) -> int:
     """Serve MLflow's pages until Ctrl-C or SIGTERM; the server is our child and ends with us.
 
     Args:
         store: whose copies; those of another database where the project's settings or MLFLOW_TRACKING_URI name one.
+        on_start: called when nothing is in the way of it any more.
         on_ready: called with the address once it answers.
 
     Returns:
         0, or the server's exit code where it ended on its own.
 
     Raises:
-        ReenactError: ``no-mlflow``, ``no-mlflow-server`` (exit code 4), ``no-copies``, ``port-in-use``, ``served-elsewhere``.
+        ReenactError: ``no-mlflow-server`` (exit code 4), ``no-copies``, ``port-in-use``, ``served-elsewhere``.
     """
-    need_mlflow()
-    if find_spec("flask") is None or find_spec("uvicorn") is None:
+    found = [find_spec(name) for name in ("mlflow", "flask", "uvicorn")]
+    if any(one is None or one.origin is None for one in found):  # a folder of that name is no package
         raise ReenactError(
             "no-mlflow-server",
-            "MLflow's pages need all of MLflow; what is installed is its client only",
+            "MLflow's pages need the full mlflow beside reenact; mlflow-skinny, which copying needs, has none",
             fix="pip install mlflow",
             exit_code=EXIT_MISSING,
         )
@@ -55,6 +56,8 @@ def serve(
     if uri == f"sqlite:///{store.folder / DATABASE}" and not (store.folder / DATABASE).exists():
         raise ReenactError("no-copies", "no run has been copied into MLflow yet", fix="`reenact mirror mlflow --all`")
     refuse_taken(host, port)
+    if on_start is not None:
+        on_start()
     words = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     env = {
         **os.environ,
@@ -66,7 +69,7 @@ def serve(
     }
     log = store.folder / "cache" / "mlflow-server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "wb") as sink:
+    with terminated(), open(log, "wb") as sink:
         process = subprocess.Popen(
             words,
             cwd=store.folder,
@@ -76,22 +79,21 @@ def serve(
             stderr=sink,
             start_new_session=True,  # it has children, which end with it
         )
-    try:
-        with _terminated():
+        try:
             if _comes_up(process, host, port) and on_ready is not None:
                 on_ready(f"http://{host}:{port}")
             code = process.wait()
-        last = log.read_text(errors="replace").strip().splitlines()[-1:] or [""]
-        raise ReenactError(
-            "mlflow-failed",
-            f"MLflow's server has ended with exit code {code}: {last[0]}",
-            fix=f"see {log}",
-            exit_code=1,
-        )
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        _end(process)
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            end(process)
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] or [""]
+    raise ReenactError(
+        "mlflow-failed",
+        f"MLflow's server has ended with exit code {code}: {last[0]}",
+        fix=f"see {log}",
+        exit_code=1,
+    )
 
 
 def _comes_up(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
@@ -103,33 +105,3 @@ def _comes_up(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
         except OSError:
             time.sleep(0.2)
     return False
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """SIGTERM ends it as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()

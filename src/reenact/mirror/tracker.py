@@ -73,13 +73,15 @@ class Tracker:
     Args:
         uri: as MLflow takes it, absolute.
         folder: the store: a database in it keeps its artifacts in it, too.
+        fix: what to do where it refuses or cannot be reached.
 
     Raises:
         ReenactError: ``no-mlflow`` (exit code 4).
     """
 
-    def __init__(self, uri: str, folder: Path) -> None:
+    def __init__(self, uri: str, folder: Path, fix: str = _FIX) -> None:
         need_mlflow()
+        self._fix = fix
         self.uri = uri
         self._folder = folder
         self._client: Any = None
@@ -198,7 +200,7 @@ class Tracker:
         return ReenactError(
             "no-tracking-server" if passing else "mlflow-failed",
             f"MLflow at {shown(self.uri)} {'cannot be reached' if passing else 'refuses'}: {type(error).__name__}: {words}",
-            fix=_FIX if not isinstance(error, ModuleNotFoundError) else f"pip install {error.name}",
+            fix=self._fix if not isinstance(error, ModuleNotFoundError) else f"pip install {error.name}",
             exit_code=EXIT_MISSING if passing else 1,
         )
 

@@ -68,13 +68,13 @@ def template(text: str) -> re.Pattern[str]:
 
 
 def by_templates(lines: Iterator[str], templates: Sequence[str]) -> Iterator[Printed]:
-    """Numbers that templates name; a field ``step`` or ``epoch`` is the step of the others."""
+    """Numbers that templates name; a field ``step`` or ``epoch`` is the step of the others, where it is a whole number."""
     known = [(template(text), _FIELD.findall(text)) for text in templates]
     for line in lines:
         for pattern, names in known:
             for found in pattern.finditer(line):
                 values = {name: float(found[f"f{number}"]) for number, name in enumerate(names)}
-                step = next((int(values.pop(name)) for name in ("step", "epoch") if name in values), None)
+                step = next((_whole(values.pop(name)) for name in ("step", "epoch") if name in values), None)
                 for name, value in values.items():
                     yield Printed(name, step, value)
 
@@ -146,6 +146,10 @@ def _lines(log: Path, longest: int) -> Iterator[str]:
 
 def _literal(text: str) -> str:
     return r"\s+".join(re.escape(part) for part in re.split(r"\s+", text))
+
+
+def _whole(value: float) -> int | None:
+    return int(value) if value.is_integer() else None  # half an epoch is not epoch 0, and "nan" is none
 
 
 def _plain(value: float) -> float | str:

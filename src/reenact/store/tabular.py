@@ -98,6 +98,17 @@ def runs(
         ReenactError: ``no-store``, ``unknown-run``, ``bad-query``; ``bad-frame``, and ``no-pandas``, ``no-polars`` where that is not
             installed.
     """
+    try:
+        return _runs(refs, where, frame, folder)
+    except ReenactError as error:
+        if error.slug == "no-store":
+            error.fix = f"{error.fix}, or name a folder of the project: reenact.runs(folder=...)"
+        # Nobody renders it here: what a traceback shows has to say what is valid and what to do.
+        error.args = (error.render().removeprefix("error: "),)
+        raise
+
+
+def _runs(refs: Sequence[str], where: str | None, frame: str | None, folder: str | os.PathLike[str] | None) -> Any:
     if frame is not None and frame not in FRAMES:
         raise ReenactError("bad-frame", f"there is no frame {frame!r}", valid=", ".join(FRAMES))
     store = Store.open(Path.cwd() if folder is None else folder)

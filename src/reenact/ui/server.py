@@ -14,6 +14,7 @@ from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
+from socket import AF_INET6, gethostname
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +23,9 @@ from ..errors import EXIT_USAGE, ReenactError
 
 LARGEST = 1_000_000
 """Bytes of a request."""
+
+_EVERYWHERE = ("0.0.0.0", "::", "")
+"""Hosts that stand for every address of this machine."""
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
@@ -82,9 +86,7 @@ class Server(ThreadingHTTPServer):
         self.site = site
         self.token = token or secrets.token_urlsafe(24)
         if ":" in host:
-            import socket
-
-            self.address_family = socket.AF_INET6
+            self.address_family = AF_INET6
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:
@@ -114,13 +116,21 @@ class Server(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """The address to open, with the token."""
-        host = f"[{self.host}]" if ":" in self.host else "127.0.0.1" if self.host in ("0.0.0.0", "") else self.host
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return self._url(f"[{host}]" if ":" in host else host)
+
+    @property
+    def url_for_others(self) -> str | None:
+        """The address on other machines, by this one's name, where every address of this machine is served."""
+        return self._url(gethostname()) if self.host in _EVERYWHERE else None
+
+    def _url(self, host: str) -> str:
         return f"http://{host}:{self.server_port}/?token={self.token}"
 
     def knows(self, host: str) -> bool:
         """Whether a request names this server: a page of somebody else's, whose name leads to this address, does not."""
         name = urlsplit(f"//{host}").hostname or ""
-        if name in ("localhost", self.host):
+        if name in ("localhost", self.host) or (self.host in _EVERYWHERE and name == gethostname().lower()):
             return True
         try:
             address = ip_address(name)
