@@ -206,6 +206,13 @@ def test_a_pair_that_is_too_long_is_cut_inside() -> None:
     assert param_pairs({"name": "x" * 90, "lr": 1}, ["name", "lr"], 30) == "name=xxxxxxxxxxx…xxxxxxxx … +1"
 
 
+def test_where_an_imported_run_came_from_is_no_word_of_a_shell(project: Project) -> None:
+    project.add(A, argv=["(tensorboard)"])
+    project.add(B, argv=["train.py", "(x)"])
+    out = project.cli("ls").out
+    assert "(tensorboard)" in out and "'(tensorboard)'" not in out and "train.py '(x)'" in out
+
+
 @pytest.fixture
 def scored(project: Project) -> Project:
     """Four runs with a loss and an accuracy; B's is the best though its last is not."""

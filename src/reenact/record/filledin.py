@@ -3,7 +3,33 @@
 from __future__ import annotations
 
 _SETTINGS = frozenset(
-    ["amsgrad", "betas", "beta_1", "beta_2", "capturable", "centered", "clipnorm", "clipvalue", "dampening", "decoupled_weight_decay", "differentiable", "ema_momentum", "ema_overwrite_frequency", "epsilon", "eps", "foreach", "fused", "global_clipnorm", "initial_lr", "jit_compile", "loss_scale_factor", "maximize", "nesterov", "rho", "use_ema"]
+    [
+        "amsgrad",
+        "betas",
+        "beta_1",
+        "beta_2",
+        "capturable",
+        "centered",
+        "clipnorm",
+        "clipvalue",
+        "dampening",
+        "decoupled_weight_decay",
+        "differentiable",
+        "ema_momentum",
+        "ema_overwrite_frequency",
+        "epsilon",
+        "eps",
+        "foreach",
+        "fused",
+        "global_clipnorm",
+        "initial_lr",
+        "jit_compile",
+        "loss_scale_factor",
+        "maximize",
+        "nesterov",
+        "rho",
+        "use_ema",
+    ]
 )
 """Those of torch.optim and of Keras; not lr, momentum and weight_decay, which are chosen."""
 

@@ -147,6 +147,9 @@ def _program(argv: Sequence[str]) -> str:
 def command_text(argv: Sequence[str]) -> str:
     """A command as it would be typed, the interpreter's folder left out, the interpreter too before a script."""
     words = list(argv)
+    # Of an imported run, whose command is not known: what it came from, no word of a shell.
+    if len(words) == 1 and words[0][:1] == "(" and words[0][-1:] == ")":
+        return plain(words[0])
     if words and os.path.basename(words[0]).startswith(_INTERPRETERS):
         words[0] = os.path.basename(words[0])
         if len(words) > 1 and not words[1].startswith("-"):

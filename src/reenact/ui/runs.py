@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ..errors import ReenactError
 from ..record.better import direction
 from ..report.compare import ASIDE, metric_names
-from ..report.groups import group_json, grouped, needed
+from ..report.groups import FIELDS, group_json, grouped, needed
 from ..report.runcolumns import value_of
 from ..report.tables import command_text, differing_of
 from ..store.checks import check_where
@@ -92,7 +92,7 @@ class Runs:
         return found.rows, found.total
 
     def groups(self, where: str, key: str, metrics: Sequence[str], everything: bool) -> list[dict[str, Any]]:
-        """The runs in groups: see `report.groups`. Raises ReenactError ``bad-query``."""
+        """The runs in groups: see `report.groups`. Raises ReenactError ``bad-query``, ``unknown-key``."""
         query = as_query(where)
 
         def work(index: Index) -> list[dict[str, Any]]:
@@ -101,6 +101,15 @@ class Runs:
                 some = index.rows(query, limit=_SOME, include_replays=everything)
                 chosen = [name for name in telling(some) if any(name in row.metrics for row in some)]
             rows = index.partial(needed(key, chosen), query, include_replays=everything)
+            if rows and key not in FIELDS and not any(key in row.params for row in rows):
+                params = dict.fromkeys(
+                    name for row in index.rows(query, limit=_SOME, include_replays=everything) for name in row.params
+                )
+                raise ReenactError(
+                    "unknown-key",
+                    f"no run here has a param {key!r} to group by",
+                    valid=", ".join([*FIELDS, *list(params)[:20]]),
+                )
             return group_json(grouped(rows, key, chosen), key)
 
         return self.ask(work)

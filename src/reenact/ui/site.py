@@ -203,7 +203,8 @@ class Page:
     def _get_report(self, query: Mapping[str, str]) -> Answer:
         rows = self.runs.rows(self._named(query))
         text = report(self.store, rows)
-        return Answer(text.encode("utf-8", "replace"), _HTML, foreign=True, name=f"report-{rows[0].id}.html")
+        more = f"-and-{len(rows) - 1}-more" if len(rows) > 1 else ""
+        return Answer(text.encode("utf-8", "replace"), _HTML, foreign=True, name=f"report-{rows[0].id}{more}.html")
 
     def _named(self, query: Mapping[str, str]) -> list[str]:
         runs = [self._known(run) for run in dict.fromkeys(_words(query.get("runs")))]
