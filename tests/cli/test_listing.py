@@ -213,6 +213,16 @@ def test_where_an_imported_run_came_from_is_no_word_of_a_shell(project: Project)
     assert "(tensorboard)" in out and "'(tensorboard)'" not in out and "train.py '(x)'" in out
 
 
+def test_none_is_written_as_python_does(three: Project) -> None:
+    give_params(three, A, {"data_dir": None})
+    give_params(three, B, {"data_dir": "none"})
+    out = three.cli("ls").out
+    assert "data_dir=None" in out and "data_dir=none" in out
+    assert "None" in three.cli("ls", "--columns", "data_dir").out
+    assert "None" in three.cli("ls", "--group-by", "data_dir").out
+    assert "None" in three.cli("compare", A, B).out
+
+
 @pytest.fixture
 def scored(project: Project) -> Project:
     """Four runs with a loss and an accuracy; B's is the best though its last is not."""

@@ -75,6 +75,10 @@ def test_groups_tell_of_how_many_and_of_what_no_run_has(page: Any, ui: Ui) -> No
     page.wait_for_selector("#problem:visible")
     told = page.inner_text("#problem")
     assert "no run here has a param 'nosuch'" in told and "experiment" in told and "lr" in told
+    page.goto(f"{ui.base}/#/?columns=lr,nosuch.best")
+    page.wait_for_function(
+        "() => document.getElementById('problem').textContent.includes('no run here has \\'nosuch.best\\' to show')"
+    )
     page.goto(f"{ui.base}/#/?group=tags&columns=val/acc")
     page.wait_for_selector("#groups table")
     page.goto(f"{ui.base}/#/?group=sweep&columns=val/acc")

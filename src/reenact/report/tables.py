@@ -15,7 +15,7 @@ from rich.text import Text
 from ..record.filledin import filled_in
 from . import marks
 from .lines import GAP, LABEL, columns, natural_width
-from .quantities import age, duration, number, plain, shorten
+from .quantities import age, duration, number, param, plain, shorten
 
 _INTERPRETERS = ("python", "pypy")
 _COMMAND = 48
@@ -124,7 +124,7 @@ def differing_params(
 
 def param_pairs(params: Mapping[str, Any], names: Sequence[str], width: int) -> str:
     """``lr=0.1 depth=2 … +3``: whole pairs, as many as fit; only a first one that is too long alone is cut, inside."""
-    pairs = [f"{plain(name)}={number(params[name])}" for name in names if name in params]
+    pairs = [f"{plain(name)}={param(params[name])}" for name in names if name in params]
     whole = " ".join(pairs)
     if cell_len(whole) <= width:
         return whole

@@ -108,6 +108,7 @@ class Page:
     def _get_runs(self, query: Mapping[str, str]) -> Answer:
         limit = min(_number(query, "limit", 100), _MOST_ROWS)
         columns = _words(query.get("columns"))
+        self.runs.check_columns(columns)
         sort = query.get("sort") or None
         version = self.runs.version()
         rows, total = self.runs.page(query.get("where", ""), sort, _number(query, "offset", 0), limit, "all" in query)
@@ -118,6 +119,7 @@ class Page:
 
     def _get_groups(self, query: Mapping[str, str]) -> Answer:
         metrics = _words(query.get("metrics"))
+        self.runs.check_columns(metrics)
         return answer(self.runs.groups(query.get("where", ""), query.get("key", ""), metrics, "all" in query))
 
     def _get_curves(self, query: Mapping[str, str]) -> Answer:
