@@ -167,6 +167,62 @@ def test_runs_that_are_going_on_are_listed_as_a_table(project: Project) -> None:
     assert lines[0].startswith("RUN") and lines[1].startswith(B) and A not in "".join(lines)
 
 
+def give_params(project: Project, run: str, params: dict[str, object]) -> None:
+    manifest = project.folder(run) / "manifest.json"
+    data = json.loads(manifest.read_text())
+    data["params"] = params
+    manifest.write_text(json.dumps(data))
+
+
+def test_params_that_were_chosen_come_first(three: Project) -> None:
+    settings = {"amsgrad": False, "betas": [0.9, 0.99], "optimizer.eps": 1e-8}
+    give_params(three, A, {**settings, "extra": 1, "few": 1, "lr": 0.1, "momentum": 0.9})
+    give_params(three, B, {"amsgrad": True, "few": 1, "lr": 0.2, "momentum": 0.5})
+    give_params(three, C, {**settings, "betas": [0.8, 0.9], "few": 2, "lr": 0.3, "momentum": 0.9})
+    from reenact.report.tables import differing_params
+
+    params = [row["params"] for row in three.cli("ls", "--json").json]
+    names = ["lr", "few", "momentum", "extra", "amsgrad", "betas", "optimizer.eps"]
+    assert differing_params(params) == names
+    heads = three.cli("ls", "--best", "loss").out.splitlines()[0].split()
+    assert "lr" in heads and "amsgrad" not in heads
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_params_are_cut_between_pairs(three: Project, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for run, lr in ((A, 0.1), (B, 0.2), (C, 0.3)):
+        give_params(three, run, {"lr": lr, **{f"option{n}": f"value-{lr}-{n}" for n in range(6)}})
+    (line,) = (one for one in three.cli("ls").out.splitlines() if "lr=0.2" in one)
+    told, more = line[line.index("lr=0.2") :].split(" … +")
+    pairs = told.split()
+    assert pairs[1:] == [f"option{n}=value-0.2-{n}" for n in range(len(pairs) - 1)]
+    assert len(pairs) + int(more) == 7
+
+
+def test_a_pair_that_is_too_long_is_cut_inside() -> None:
+    from reenact.report.tables import param_pairs
+
+    assert param_pairs({"name": "x" * 90, "lr": 1}, ["name", "lr"], 30) == "name=xxxxxxxxxxx…xxxxxxxx … +1"
+
+
+def test_where_an_imported_run_came_from_is_no_word_of_a_shell(project: Project) -> None:
+    project.add(A, argv=["(tensorboard)"])
+    project.add(B, argv=["train.py", "(x)"])
+    out = project.cli("ls").out
+    assert "(tensorboard)" in out and "'(tensorboard)'" not in out and "train.py '(x)'" in out
+
+
+def test_none_is_written_as_python_does(three: Project) -> None:
+    give_params(three, A, {"data_dir": None})
+    give_params(three, B, {"data_dir": "none"})
+    out = three.cli("ls").out
+    assert "data_dir=None" in out and "data_dir=none" in out
+    assert "None" in three.cli("ls", "--columns", "data_dir").out
+    assert "None" in three.cli("ls", "--group-by", "data_dir").out
+    assert "None" in three.cli("compare", A, B).out
+
+
 @pytest.fixture
 def scored(project: Project) -> Project:
     """Four runs with a loss and an accuracy; B's is the best though its last is not."""

@@ -175,6 +175,76 @@ def test_names_that_are_markup_are_text(page: Any, project: Path) -> None:
     assert "exit code 7" in page.inner_text("header")
 
 
+PRINTED = """
+import random
+import reenact
+random.seed(1)
+for step in range(200):
+    reenact.log({f"layer{n}/norm": random.gauss(0, 1) for n in range(40)}, step=step)
+for n in range(20):
+    open(f"out{n}.txt", "w").write(str(n))
+for n in range(300):
+    print("line", n)
+"""
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run with forty charts, of which a window shows a few, and with sections that are folded."""
+    root = tmp_path_factory.mktemp("printed")
+    (root / ".reenact").mkdir()
+    (root / "printed.py").write_text(PRINTED)
+    reenact("run", "printed.py", cwd=root)
+    reenact("report", "last", "-o", "long.html", cwd=root)
+    return root / "long.html"
+
+
+def inked(page: Any) -> int:
+    """How many charts have pixels in the colour of the first run."""
+    return int(
+        page.evaluate(
+            """() => [...document.querySelectorAll("canvas")].filter(c => {
+            const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+            for (let i = 0; i < d.length; i += 4) if (d[i] === 0 && d[i + 1] === 0x72 && d[i + 2] === 0xb2 && d[i + 3] > 200) return true;
+            return false; }).length"""
+        )
+    )
+
+
+def test_all_charts_are_printed(page: Any, long: Path) -> None:
+    opened(page, long)
+    assert page.locator("canvas").count() == 40 and inked(page) < 40
+    told = (
+        "() => [...document.querySelectorAll('details')].filter(one => !one.open).map(one => one.closest('section').id)"
+    )
+    assert page.evaluate(told) == ["outputs", "code", "environment"]
+    page.evaluate(
+        "() => addEventListener('beforeprint', () => { window.folded = [...document.querySelectorAll('details:not([open])')].map(one => one.closest('section').id); })"
+    )
+    page.pdf()
+    assert inked(page) == 40
+    assert page.evaluate("window.folded") == ["code", "environment"]
+    assert page.evaluate(told) == ["outputs", "code", "environment"], "afterwards it is as it was"
+
+
+def test_what_a_sheet_shows(page: Any, long: Path) -> None:
+    page.emulate_media(color_scheme="dark")
+    opened(page, long)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.wait_for_function("() => document.querySelectorAll('canvas')[39].width === 960")
+    assert inked(page) == 40
+    style = "name => getComputedStyle(document.querySelector(name))"
+    for name in ("figure.chart", "tr"):
+        assert page.evaluate(f"name => ({style})(name).breakInside", name) == "avoid"
+    assert page.evaluate(f"({style})('body').backgroundColor") == "rgb(255, 255, 255)"
+    log = page.locator("pre.log")
+    assert log.evaluate("box => box.scrollHeight <= box.clientHeight"), "a sheet cannot be scrolled"
+    note = "() => [...document.querySelectorAll('summary')].filter(one => getComputedStyle(one, '::after').content.includes('folded')).length"
+    assert page.evaluate(note) == 2
+    page.emulate_media(media="screen", color_scheme="dark")
+    page.wait_for_function("() => document.querySelector('canvas').width < 960")
+
+
 def test_many_metrics_stay_under_a_megabyte(project: Path, tmp_path: Path) -> None:
     (tmp_path / ".reenact").mkdir()
     (tmp_path / "many.py").write_text(

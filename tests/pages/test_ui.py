@@ -69,6 +69,38 @@ def test_the_list_is_filtered_sorted_grouped(page: Any, ui: Ui) -> None:
     assert page.locator("#groups tbody tr td:first-child").all_inner_texts() == ["0.1", "0.2", "0.4"]
 
 
+def test_groups_tell_of_how_many_and_of_what_no_run_has(page: Any, ui: Ui) -> None:
+    page.goto(f"{ui.url}#/?group=status&columns=lr")
+    page.wait_for_selector("#groups table")
+    page.goto(f"{ui.base}/#/?group=nosuch")
+    page.wait_for_selector("#problem:visible")
+    told = page.inner_text("#problem")
+    assert "no run here has a param 'nosuch'" in told and "experiment" in told and "lr" in told
+    page.goto(f"{ui.base}/#/?columns=lr,nosuch.best")
+    page.wait_for_function(
+        "() => document.getElementById('problem').textContent.includes('no run here has \\'nosuch.best\\' to show')"
+    )
+    page.goto(f"{ui.base}/#/?group=tags&columns=val/acc")
+    page.wait_for_selector("#groups table")
+    page.goto(f"{ui.base}/#/?group=sweep&columns=val/acc")
+    page.wait_for_function("() => document.getElementById('groups').textContent.includes('(3 of 4)')")
+
+
+def test_the_number_of_a_trial_stays_visible(page: Any, ui: Ui) -> None:
+    page.goto(ui.url)
+    page.wait_for_selector(".row a")
+    # An id as long as a trial's, and one that is too long for its column: the end of both is inside of the cell.
+    for end in (".12", ".1234567890"):
+        cut = page.locator(".row > :nth-child(2)").first.evaluate(
+            """(cell, end) => { const link = cell.firstChild; link.textContent = "20260101-000001-mn9x" + end;
+            const range = document.createRange(); range.setStart(link.firstChild, 20); range.setEnd(link.firstChild, 20 + end.length);
+            const told = range.getBoundingClientRect(), box = cell.getBoundingClientRect();
+            return told.left < box.left || told.right > box.right; }""",
+            end,
+        )
+        assert not cut, end
+
+
 def test_a_run_and_its_labels(page: Any, ui: Ui, project: Path) -> None:
     run = run_ids(project)["middle"]
     page.goto(ui.url)
@@ -104,6 +136,7 @@ def test_compare_and_diff(page: Any, ui: Ui) -> None:
     assert page.locator(".legend button").count() == 2
     with page.expect_download() as found:
         page.click("text=report as one file")
+    assert found.value.suggested_filename.endswith("-and-1-more.html")
     text = Path(found.value.path()).read_text(encoding="utf-8")
     assert "Divergence" in text and len(text) < 1_000_000
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from ..record.better import best, direction
 from . import marks
 from .lines import GAP, LABEL, columns, natural_width
-from .quantities import age, duration, number, plain, shorten
+from .quantities import age, duration, number, param, plain, shorten
 from .tables import Row
 
 MOST = 40
@@ -120,7 +120,7 @@ def _runs(rows: Sequence[Row], letters: Sequence[str], width: int, now: datetime
 
 
 def _param(row: Row, name: str) -> Text:
-    return Text(shorten(number(row.params[name]), _CELL)) if name in row.params else _ABSENT
+    return Text(shorten(param(row.params[name]), _CELL)) if name in row.params else _ABSENT
 
 
 def _metric(rows: Sequence[Row], name: str) -> list[list[Text | str]]:

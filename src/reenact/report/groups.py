@@ -13,7 +13,7 @@ from rich.text import Text
 from ..record.better import Direction, direction
 from ..record.canonical import canonical_json
 from .lines import LABEL, columns
-from .quantities import number, plain, shorten
+from .quantities import number, param, plain, shorten
 from .runcolumns import Valued, value_of
 
 FIELDS = ("experiment", "tag", "tags", "name", "status", "sweep")
@@ -101,7 +101,7 @@ def groups_table(groups: Sequence[Group], key: str, metrics: Sequence[str]) -> T
         heads += [plain(metric), "BEST", *(["RUN"] if metric == metrics[0] else [])]
     table = [[Text(head, style=LABEL) for head in heads]]
     for group in groups:
-        shown = shorten(number(group.value), _CELL) if group.has else "(none)"
+        shown = shorten(param(group.value), _CELL) if group.has else "(none)"
         cells = [Text(shown, style="" if group.has else LABEL), Text(str(len(group.rows)))]
         for metric in metrics:
             told = _cells(group.stats[metric], len(group.rows))

@@ -14,7 +14,7 @@ from . import marks
 from .console import print_lines
 from .lines import GAP, LABEL
 from .quantities import age, duration, number, plain, shorten
-from .tables import Row, command_text, differing_of
+from .tables import Row, command_text, differing_of, param_pairs
 
 AT_ONCE = 1000
 """Runs whose columns are measured together."""
@@ -54,7 +54,7 @@ def print_runs(out: Console, rows: Iterable[Row], metrics: Sequence[str]) -> Non
         lines: list[str] = []
         for row, cells, words in zip(first, fixed, free):
             lines.append(_line(cells, widths, right, _padded(words, spread) if wide else ""))
-            lines += _below(words, out.width - len(GAP)) if not wide else ()
+            lines += _below(row, words, names, out.width - len(GAP)) if not wide else ()
             lines += [GAP + note for note in _notes(row)]
         _print(out, lines)
         first = list(itertools.islice(rest, AT_ONCE))
@@ -87,17 +87,20 @@ _STATUS: dict[str, str] = {}
 
 
 def _free(row: Row, names: Sequence[str]) -> list[str]:
-    pairs = " ".join(f"{plain(name)}={number(row.params[name])}" for name in names if name in row.params)
-    return [plain(row.name or ""), shorten(command_text(row.command), _COMMAND), shorten(pairs, _PARAMS)]
+    return [
+        plain(row.name or ""),
+        shorten(command_text(row.command), _COMMAND),
+        param_pairs(row.params, names, _PARAMS),
+    ]
 
 
-def _below(words: Sequence[str], width: int) -> list[str]:
+def _below(row: Row, words: Sequence[str], names: Sequence[str], width: int) -> list[str]:
     """Name, command and params on one line; the params give way first."""
     name, command, pairs = words
     found = " · ".join(word for word in (name, command) if word)
     room = width - _len(found) - 3
     if pairs and room >= 12:
-        found = " · ".join([found, shorten(pairs, room)])
+        found = " · ".join([found, param_pairs(row.params, names, min(room, _PARAMS))])
     return [GAP + found] if found else []
 
 

@@ -81,6 +81,11 @@ def number(value: Any) -> str:
     return plain(value)
 
 
+def param(value: Any) -> str:
+    """The value of a param: as `number`, but None as Python writes it."""
+    return "None" if value is None else number(value)
+
+
 def count(amount: int, thing: str, plural: str | None = None) -> str:
     """``1 file``, ``1,200 files``."""
     return f"{amount:,} {thing if amount == 1 else plural or thing + 's'}"

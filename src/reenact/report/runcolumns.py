@@ -10,7 +10,7 @@ from rich.text import Text
 from ..record.better import best
 from . import marks
 from .lines import LABEL, columns, natural_width
-from .quantities import age, duration, number, plain, shorten
+from .quantities import age, duration, param, plain, shorten
 from .tables import Row, command_text
 
 _CELL = 40
@@ -124,7 +124,7 @@ def _cell(row: Row, key: str) -> Text:
     value = value_of(row, key)
     if value is None and key not in row.params:
         return Text()
-    return Text(shorten(number(value), _CELL))
+    return Text(shorten(param(value), _CELL))
 
 
 def _all_numbers(rows: Sequence[Row], key: str) -> bool:

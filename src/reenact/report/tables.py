@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,9 +12,10 @@ from typing import Any, Protocol
 from rich.cells import cell_len
 from rich.text import Text
 
+from ..record.filledin import filled_in
 from . import marks
 from .lines import GAP, LABEL, columns, natural_width
-from .quantities import age, duration, number, plain, shorten
+from .quantities import age, duration, number, param, plain, shorten
 
 _INTERPRETERS = ("python", "pypy")
 _COMMAND = 48
@@ -69,13 +71,13 @@ def runs_table(
     differing = differing_of(rows)
     shown = [name for name in dict.fromkeys(metrics) if any(name in row.metrics for row in rows)]
     fixed = [_fixed(row, shown, now) for row in rows]
-    free = [_free(row, differing) for row in rows]
+    free = [_free(row, differing, _PARAMS) for row in rows]
     heads = ["RUN", "AGE", "STATUS", "TIME", *(plain(name).upper() for name in shown), "VERDICT", "GAPS"]
     right = {1, 3, *range(4, 4 + len(shown))}
     wide = _kept([*heads, "NAME", "COMMAND", "PARAMS"], [[*a, *b] for a, b in zip(fixed, free)], right)
     if natural_width(wide[0]) <= width:
         return _with_notes(columns(*wide), rows, [None] * len(rows))
-    below = [_below(cells, width - len(GAP)) for cells in free]
+    below = [_below(row, cells, differing, width - len(GAP)) for row, cells in zip(rows, free)]
     return _with_notes(columns(*_kept(heads, fixed, right)), rows, below)
 
 
@@ -91,7 +93,10 @@ def differing_of(rows: Sequence[Row]) -> list[str]:
 def differing_params(
     params: Sequence[Mapping[str, Any]], programs: Sequence[str] | None = None, finished: Sequence[bool] | None = None
 ) -> list[str]:
-    """Names of the params that do not have the same value in all runs.
+    """Names of the params that do not have the same value in all runs, those that tell the most first.
+
+    Settings that an optimizer fills in by itself come last. Of the others those come first that have different values in more
+    runs; one that runs only lack or have, and one that only differs in kind, after them.
 
     A run that lacks one differs from the others of its program; another program has params of its own, and a run that came to
     no good end may not have come to the param (the settings of an optimizer that it never made).
@@ -108,7 +113,27 @@ def differing_params(
         told = [one for program, one, whole in runs if program in having and (whole or name in one)]
         return len({repr(one.get(name, KeyError)) for one in told}) > 1
 
-    return [name for name in names if differs(name)]
+    def told_by(name: str) -> tuple[bool, bool, int]:
+        values = Counter(repr(one[name]) for one in params if name in one)
+        # Runs with another value than the most frequent one: a param that only some have differs in none of these.
+        others = sum(values.values()) - max(values.values())
+        return filled_in(name), not others, -others
+
+    return sorted((name for name in names if differs(name)), key=told_by)
+
+
+def param_pairs(params: Mapping[str, Any], names: Sequence[str], width: int) -> str:
+    """``lr=0.1 depth=2 … +3``: whole pairs, as many as fit; only a first one that is too long alone is cut, inside."""
+    pairs = [f"{plain(name)}={param(params[name])}" for name in names if name in params]
+    whole = " ".join(pairs)
+    if cell_len(whole) <= width:
+        return whole
+    for many in range(len(pairs) - 1, 0, -1):
+        found = f"{' '.join(pairs[:many])} … +{len(pairs) - many}"
+        if cell_len(found) <= width:
+            return found
+    rest = f" … +{len(pairs) - 1}" if len(pairs) > 1 else ""
+    return shorten(pairs[0], max(5, width - len(rest))) + rest
 
 
 def _program(argv: Sequence[str]) -> str:
@@ -122,6 +147,9 @@ def _program(argv: Sequence[str]) -> str:
 def command_text(argv: Sequence[str]) -> str:
     """A command as it would be typed, the interpreter's folder left out, the interpreter too before a script."""
     words = list(argv)
+    # Of an imported run, whose command is not known: what it came from, no word of a shell.
+    if len(words) == 1 and words[0][:1] == "(" and words[0][-1:] == ")":
+        return plain(words[0])
     if words and os.path.basename(words[0]).startswith(_INTERPRETERS):
         words[0] = os.path.basename(words[0])
         if len(words) > 1 and not words[1].startswith("-"):
@@ -142,12 +170,11 @@ def _fixed(row: Row, metrics: Sequence[str], now: datetime | None) -> list[Text]
     return [Text(row.id, style="bold"), Text(age(row.started, now)), status, Text(took), *values, verdict, gaps]
 
 
-def _free(row: Row, differing: Sequence[str]) -> list[Text]:
-    pairs = " ".join(f"{plain(name)}={number(row.params[name])}" for name in differing if name in row.params)
+def _free(row: Row, differing: Sequence[str], width: int) -> list[Text]:
     return [
         Text(plain(row.name or ""), style="cyan"),
         Text(shorten(command_text(row.command), _COMMAND)),
-        Text(shorten(pairs, _PARAMS), style=LABEL),
+        Text(param_pairs(row.params, differing, width), style=LABEL),
     ]
 
 
@@ -158,13 +185,14 @@ def _kept(heads: Sequence[str], rows: Sequence[Sequence[Text]], right: set[int])
     return table, [position for position, i in enumerate(keep) if i in right]
 
 
-def _below(cells: Sequence[Text], width: int) -> Text:
+def _below(row: Row, cells: Sequence[Text], differing: Sequence[str], width: int) -> Text:
     """Name, command and params on one line; the params give way first."""
     name, command, pairs = cells
     found = Text(" · ").join(cell for cell in (name, command) if cell.plain)
     room = width - cell_len(found.plain) - 3
     if pairs.plain and room >= 12:
-        found = Text(" · ").join([found, Text(shorten(pairs.plain, room), style=LABEL)])
+        told = param_pairs(row.params, differing, min(room, _PARAMS))
+        found = Text(" · ").join([found, Text(told, style=LABEL)])
     return found
 
 

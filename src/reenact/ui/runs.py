@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from ..errors import ReenactError
 from ..record.better import direction
 from ..report.compare import ASIDE, metric_names
-from ..report.groups import group_json, grouped, needed
-from ..report.runcolumns import value_of
+from ..report.groups import FIELDS, group_json, grouped, needed
+from ..report.runcolumns import PARTS, value_of
 from ..report.tables import command_text, differing_of
 from ..store.checks import check_where
 from ..store.index import Index, Page, RunRow
@@ -22,6 +22,7 @@ from ..store.project import Store
 T = TypeVar("T")
 _STALE = 1.0
 _METRICS, _PARAMS = 3, 5
+_VALID = 40
 _SOME = 500
 """Runs whose metrics are looked at to choose those that tell the most."""
 _OPERATOR = re.compile(r"[=<>~()]|\b(and|or|not)\b", re.IGNORECASE)
@@ -91,8 +92,20 @@ class Runs:
         found = self.ask(work)
         return found.rows, found.total
 
+    def check_columns(self, columns: Sequence[str]) -> None:
+        """Raises ReenactError ``unknown-key`` for one that is no metric or param of any run."""
+
+        def work(index: Index) -> None:
+            for key in columns:
+                stem, _, part = key.rpartition(".")
+                if not index.has_name(key) and not (part in PARTS and index.has_name(stem)):
+                    valid = ", ".join(index.names(_VALID))
+                    raise ReenactError("unknown-key", f"no run here has {key!r} to show", valid=valid)
+
+        self.ask(work)
+
     def groups(self, where: str, key: str, metrics: Sequence[str], everything: bool) -> list[dict[str, Any]]:
-        """The runs in groups: see `report.groups`. Raises ReenactError ``bad-query``."""
+        """The runs in groups: see `report.groups`. Raises ReenactError ``bad-query``, ``unknown-key``."""
         query = as_query(where)
 
         def work(index: Index) -> list[dict[str, Any]]:
@@ -101,6 +114,15 @@ class Runs:
                 some = index.rows(query, limit=_SOME, include_replays=everything)
                 chosen = [name for name in telling(some) if any(name in row.metrics for row in some)]
             rows = index.partial(needed(key, chosen), query, include_replays=everything)
+            if rows and key not in FIELDS and not any(key in row.params for row in rows):
+                params = dict.fromkeys(
+                    name for row in index.rows(query, limit=_SOME, include_replays=everything) for name in row.params
+                )
+                raise ReenactError(
+                    "unknown-key",
+                    f"no run here has a param {key!r} to group by",
+                    valid=", ".join([*FIELDS, *list(params)[:20]]),
+                )
             return group_json(grouped(rows, key, chosen), key)
 
         return self.ask(work)

@@ -110,6 +110,7 @@ class Page:
     def _get_runs(self, query: Mapping[str, str]) -> Answer:
         limit = min(_number(query, "limit", 100), _MOST_ROWS)
         columns = _words(query.get("columns"))
+        self.runs.check_columns(columns)
         sort = query.get("sort") or None
         version = self.runs.version()
         rows, total = self.runs.page(query.get("where", ""), sort, _number(query, "offset", 0), limit, "all" in query)
@@ -120,6 +121,7 @@ class Page:
 
     def _get_groups(self, query: Mapping[str, str]) -> Answer:
         metrics = _words(query.get("metrics"))
+        self.runs.check_columns(metrics)
         return answer(self.runs.groups(query.get("where", ""), query.get("key", ""), metrics, "all" in query))
 
     def _get_curves(self, query: Mapping[str, str]) -> Answer:
@@ -205,7 +207,8 @@ class Page:
     def _get_report(self, query: Mapping[str, str]) -> Answer:
         rows = self.runs.rows(self._named(query))
         text = report(self.store, rows)
-        return Answer(text.encode("utf-8", "replace"), _HTML, foreign=True, name=f"report-{rows[0].id}.html")
+        more = f"-and-{len(rows) - 1}-more" if len(rows) > 1 else ""
+        return Answer(text.encode("utf-8", "replace"), _HTML, foreign=True, name=f"report-{rows[0].id}{more}.html")
 
     def _named(self, query: Mapping[str, str]) -> list[str]:
         runs = [self._known(run) for run in dict.fromkeys(_words(query.get("runs")))]

@@ -66,7 +66,7 @@ def section(title: str, *children: Any, remark: str = "", slug: str | None = Non
     Args:
         remark: shown beside the title.
         slug: its id, by which links lead there.
-        folded: None for a part that cannot be folded, else whether it is at first.
+        folded: None for a part that cannot be folded, else whether it is at first. Printed, one that was not chosen to be is open.
     """
     content = join(children)
     if not content:
@@ -74,7 +74,11 @@ def section(title: str, *children: Any, remark: str = "", slug: str | None = Non
     head = el("h2", title, el("small", remark) if remark else None)
     if folded is None:
         return el("section", head, content, id=slug)
-    return el("section", el("details", el("summary", head), content, open=not folded), id=slug)
+    return el(
+        "section",
+        el("details", el("summary", head), content, open=not folded, class_="printed" if folded else None),
+        id=slug,
+    )
 
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> Html:

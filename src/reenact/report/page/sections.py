@@ -200,7 +200,9 @@ def code(run: Data, patch: str = "") -> Html:
     return section(
         "Code",
         facts(told),
-        el("details", el("summary", "changes that are not committed"), diff_lines(patch)) if patch else None,
+        el("details", el("summary", "changes that are not committed"), diff_lines(patch), class_="printed")
+        if patch
+        else None,
         el("details", el("summary", "files"), table(rows, numbers=(1,))) if rows else None,
         slug="code",
     )
@@ -382,7 +384,7 @@ def _value(value: Any) -> Html | str:
     short = "" if value is None else number(value)
     exact = repr(value) if isinstance(value, float) else short
     if len(short) > 300:
-        return el("details", el("summary", short[:120] + "…"), short)
+        return el("details", el("summary", short[:120] + "…"), short, class_="printed")
     return el("span", short, title=exact) if exact != short else short
 
 

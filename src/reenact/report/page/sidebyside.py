@@ -89,6 +89,7 @@ def _params(rows: Sequence[Row], marks: Sequence[str]) -> Html:
         "details",
         el("summary", f"{len(same)} that do not differ"),
         table([_values(rows, name) for name in same[:_SHOWN]], ("", *marks)),
+        class_="printed",
     )
     none = el("p", "none differ") if found and not differ else None
     return section(

@@ -3,7 +3,7 @@ const $ = id => document.getElementById(id);
 const ROW = 30, PAGE = 100, PAUSE = 2000;
 const FIXED = [
   {key: "", title: "", width: "34px"},
-  {key: "id", title: "run", width: "172px"},
+  {key: "id", title: "run", width: "190px"},
   {key: "name", title: "name", width: "130px"},
   {key: "status", title: "status", width: "118px"},
   {key: "started", title: "started", width: "96px"},
@@ -193,7 +193,7 @@ const list = {
       const cells = metrics.flatMap(name => {
         const stat = group.metrics[name];
         const best = make("td", {className: "n"}, stat.best_run ? make("a", {href: `#/run/${stat.best_run}`, textContent: value(stat.best)}) : "");
-        return [make("td", {className: "n", textContent: stat.mean == null ? "–" : `${value(stat.mean)}${stat.std == null ? "" : ` ± ${Number(stat.std).toPrecision(2)}`}`}), best];
+        return [make("td", {className: "n", textContent: stat.mean == null ? "–" : `${value(stat.mean)}${stat.std == null ? "" : ` ± ${Number(stat.std).toPrecision(2)}`}${stat.count < group.count ? ` (${stat.count} of ${group.count})` : ""}`}), best];
       });
       return make("tr", {}, make("td", {}, open), make("td", {className: "n", textContent: group.count}), ...cells);
     });

@@ -68,6 +68,20 @@ function nearest(xs, x) {
   return Math.abs(xs[low] - x) <= Math.abs(xs[high] - x) ? low : high;
 }
 
+// Printed, all charts are drawn, also those that nobody has scrolled to: of a size that the sheet only scales, on white. What is folded
+// and marked for it is open.
+const paper = {media: matchMedia("print"), now: false, wide: 480, high: 264, ink: "#444a52", grid: "#dcdfe3", opened: []};
+paper.turn = now => {
+  paper.now = now;
+  if (now) paper.opened.push(...document.querySelectorAll("details.printed:not([open])"));
+  for (const one of now ? paper.opened : paper.opened.splice(0)) one.open = now;
+  for (const {chart} of document.querySelectorAll("figure.chart")) if (now) chart.paint(); else chart.draw();
+};
+paper.turn(paper.media.matches);
+paper.media.addEventListener("change", () => paper.turn(paper.media.matches));
+addEventListener("beforeprint", () => paper.turn(true));
+addEventListener("afterprint", () => paper.turn(paper.media.matches));
+
 class Chart {
   // panel: {name, curves}; runs: [{label}] by place; settings, shared by the charts of a page: {log, smooth, x, hidden};
   // more(name, low, high): a promise of curves with more points of that stretch of steps.
@@ -75,6 +89,7 @@ class Chart {
     Object.assign(this, {runs, settings, more, zoom: null, zoomed: null});
     this.box = document.createElement("figure");
     this.box.className = "chart";
+    this.box.chart = this;
     const title = document.createElement("figcaption");
     title.textContent = panel.name;
     this.canvas = document.createElement("canvas");
@@ -140,14 +155,14 @@ class Chart {
   }
 
   draw() {
-    if (!this.seen || this.waiting) return;
+    if (!(this.seen || paper.now) || this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => { this.waiting = false; this.paint(); });
   }
 
   paint() {
-    const canvas = this.canvas, ratio = window.devicePixelRatio || 1;
-    const wide = canvas.clientWidth, high = canvas.clientHeight;
+    const canvas = this.canvas, ratio = paper.now ? 2 : window.devicePixelRatio || 1;
+    const wide = paper.now ? paper.wide : canvas.clientWidth, high = paper.now ? paper.high : canvas.clientHeight;
     if (!wide || !high) return;
     if (canvas.width !== Math.round(wide * ratio) || canvas.height !== Math.round(high * ratio)) {
       canvas.width = Math.round(wide * ratio);
@@ -157,7 +172,7 @@ class Chart {
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, wide, high);
     pen.font = "11px system-ui, sans-serif";
-    const ink = style.getPropertyValue("--dim"), grid = style.getPropertyValue("--line");
+    const ink = paper.now ? paper.ink : style.getPropertyValue("--dim"), grid = paper.now ? paper.grid : style.getPropertyValue("--line");
     const frame = this.place = this.frame();
     if (!frame) {
       pen.fillStyle = ink;
