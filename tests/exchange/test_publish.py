@@ -36,6 +36,24 @@ open("out.txt", "w").write(str(random.random()))
 """
 
 
+def test_the_table_is_in_the_order_of_beginning(project: Path, tmp_path: Path) -> None:
+    """Not of ids, whose last characters are random: runs of one second would stand in any order."""
+    runs = sorted(record("train.py", cwd=project) for _ in range(2))
+    folder = tmp_path / "published"
+
+    def table() -> list[str]:
+        assert reenact("publish", "--git", str(folder), runs[0], cwd=project).returncode == 0
+        return re.findall(r"^\| \[(.+?)\]", (folder / "README.md").read_text(), re.MULTILINE)
+
+    assert reenact("publish", "--git", str(folder), cwd=project).returncode == 0
+    for year, order in (("1999", runs), ("2999", runs[::-1])):
+        path = folder / "runs" / runs[1] / "manifest.json"
+        told = json.loads(path.read_bytes())
+        told["started"] = year + told["started"][4:]
+        path.write_text(json.dumps(told))
+        assert table() == order, year
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"

@@ -50,11 +50,16 @@ def project(tmp_path: Path) -> Path:
 
 def test_values_without_names(project: Path) -> None:
     """They are gaps of a recorded run, and nothing outside of one; what follows is kept."""
-    code = "import reenact\nfor words in ((0.5,), ('loss', 0.5), ('a b', 1), ([1, 2],), (object(), 3)):\n    reenact.log(*words)\nreenact.log(0.5, good=1)\n"
+    code = (
+        "import reenact\nclass Mute:\n    def __str__(self):\n        raise ValueError('no words')\n    keys = None\n"
+        "for words in ((0.5,), ('loss', 0.5), ('a b', 1), ([1, 2],), (Mute(), 3)):\n    reenact.log(*words)\n"
+        "reenact.log(0.5, good=1)\n"
+    )
     record = run(project, code)
     assert {name: one["last"] for name, one in record["metrics"].items() if "/" not in name} == {"good": 1.0}
     told = [gap["detail"] for gap in record["gaps"] if gap["id"] == "metric-without-name"]
-    assert "str 'loss' is not values by name: say reenact.log(loss=…)" in told and len(told) == 5, told
+    assert "str 'loss' is not values by name: say reenact.log(loss=…)" in told, told
+    assert "Mute is not values by name" in told and len(told) == 5, told
     assert any(one.startswith("float '0.5'") and 'reenact.log({"name": …})' in one for one in told)
     assert subprocess.run([sys.executable, "script.py"], cwd=project).returncode == 0
 

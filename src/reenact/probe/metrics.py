@@ -85,12 +85,13 @@ class Points:
 
     def refuse(self, values: Any) -> None:
         """What is not values by name is a gap."""
-        way = (
-            f"reenact.log({values}=…)"
-            if isinstance(values, str) and values.isidentifier()
-            else 'reenact.log({"name": …})'
-        )
-        self._journal.gap("metric-without-name", f"{_shown(values)} is not values by name: say {way}")
+        try:
+            named = isinstance(values, str) and values.isidentifier()
+            way = f"reenact.log({values[:100]}=…)" if named else 'reenact.log({"name": …})'
+            self._journal.gap("metric-without-name", f"{_shown(values)} is not values by name: say {way}")
+        except Exception as problem:
+            complain("metrics", problem)
+            self._journal.gap("metric-without-name", f"{type(values).__name__} is not values by name")
 
     def _step(self, name: Any, step: Any) -> int:
         """The step that was meant: a number of another type, or the next of that name."""

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,7 +38,7 @@ _PIECE = RECORD.size * (1 << 16)
 _IS_LOSS = re.compile(bytes([LOSS]))
 
 
-class SeriesFile:
+class SeriesFile(ABC):
     """A file with points of several names.
 
     Args:
@@ -115,8 +116,9 @@ class SeriesFile:
         else:
             self._read(file)
 
+    @abstractmethod
     def _read(self, file: IO[bytes]) -> None:
-        raise NotImplementedError
+        """Read on from where it is."""
 
     def _column(self, name: str) -> Columns | None:
         try:

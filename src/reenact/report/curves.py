@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -137,17 +138,19 @@ def _remarks(curves: Sequence[Curve], log: bool) -> list[Text]:
     return found
 
 
-class _Canvas:
+class _Canvas(ABC):
     """Draws lines on a grid of ``across`` x ``down`` points."""
 
     across: int
     down: int
 
+    @abstractmethod
     def dot(self, x: int, y: int, curve: Curve, color: str) -> None:
-        raise NotImplementedError
+        """Set a point of the grid."""
 
+    @abstractmethod
     def line(self, row: int) -> Text:
-        raise NotImplementedError
+        """A row of the terminal."""
 
     def curve(self, curve: Curve, values: Axis, steps: Axis, color: str) -> None:
         before: tuple[int, int] | None = None
