@@ -101,6 +101,24 @@ def test_core_does_not_depend_on_the_stride_but_on_everything_else(run: RunFolde
         assert core(events, f"rank{index + 10}") != every
 
 
+def test_core_does_not_depend_on_when_a_name_is_sampled_first(run: RunFolder) -> None:
+    """A batch of another shape comes at step 20, a weight of late at step 17, 21 or not at all, as the machine's pace has it."""
+
+    def core(at: int | None, other: int, process: str) -> str:
+        late, odd = (3, 4) if at is not None and at < 20 else (4, 3)
+        names = ["weight", "x", "loss", *(["late", "odd"] if late == 3 else ["odd", "late"])][: 4 if at is None else 5]
+        events = []
+        for step in range(40):
+            if step == at:
+                events.append((int(Kind.PARAM), 0, late, step, 7))
+            events.append((int(Kind.BATCH), 0, odd if step >= 20 else 1, step, other if step == 30 else step))
+        return summarise(run.folder, run.trace(events, names, process), [], None).trace.core
+
+    first = core(17, 1, "rank0")
+    assert first == core(21, 1, "rank1") == core(None, 1, "rank2")
+    assert first != core(17, 2, "rank3") and core(21, 2, "rank4") == core(17, 2, "rank5")
+
+
 def test_losses_with_nan_and_several_names(run: RunFolder) -> None:
     values = [math.nan, 3.0, -1.0, math.nan]
     events = [(Kind.LOSS, RAW, i % 2, i, float_bits(v)) for i, v in enumerate(values)]

@@ -77,8 +77,12 @@ def summarise(run_dir: str | os.PathLike[str], path: Path, schedules: list[Any],
     reader = TraceReader(path)
     process = path.name.removesuffix(".trace")
     names = reader.names
-    idle = _idle_generators(reader)
-    core = hashlib.sha256(_names_bytes(path))
+    idle, order = _core_names(reader)
+    rows = _names_bytes(path).splitlines(keepends=True)
+    # Names are numbered as they come, and one that is sampled comes when the pace of the machine has it.
+    place = {name: at for at, name in enumerate(order)}
+    moved = any(name != at for name, at in place.items())
+    core = hashlib.sha256(b"".join(rows[name] for name in order if name < len(rows)))
     losses: dict[int, Summary] = {}
     for chunk in reader.chunks():
         kept: list[bytes] = []
@@ -91,7 +95,7 @@ def summarise(run_dir: str | os.PathLike[str], path: Path, schedules: list[Any],
             elif kind == _LOSS and flags & RAW:
                 losses.setdefault(name, Summary()).add(bits_float(value))
         for piece in (*kept, chunk[start:]):
-            core.update(piece)
+            core.update(_renamed(piece, place) if moved else piece)
     trace = Trace(
         process=process,
         rank=rank_of(process),
@@ -110,15 +114,28 @@ def summarise(run_dir: str | os.PathLike[str], path: Path, schedules: list[Any],
     return TraceSummary(trace, metrics)
 
 
-def _idle_generators(reader: TraceReader) -> set[int]:
-    """Names of random generators that never moved: where they stood differs from run to run, and made no difference."""
+def _core_names(reader: TraceReader) -> tuple[set[int], list[int]]:
+    """Names of random generators that never moved: where they stood differs from run to run, and made no difference. And the names of
+    the events that every sampling schedule has, in the order in which they come.
+    """
     first: dict[int, int] = {}
-    moved: set[int] = set()
+    moving: set[int] = set()
+    order: dict[int, None] = {}
     for chunk in reader.chunks():
-        for kind, _, name, _, value in RECORD.iter_unpack(chunk):
+        for kind, _, name, step, value in RECORD.iter_unpack(chunk):
             if kind == _RNG and first.setdefault(name, value) != value:
-                moved.add(name)
-    return first.keys() - moved
+                moving.add(name)
+            if name not in order and not (kind in _SAMPLED and not always_sampled(step)):
+                order[name] = None
+    return first.keys() - moving, list(order)
+
+
+def _renamed(events: bytes, place: dict[int, int]) -> bytes:
+    """Events with other numbers of their names."""
+    return b"".join(
+        RECORD.pack(kind, flags, place[name], step, value)
+        for kind, flags, name, step, value in RECORD.iter_unpack(events)
+    )
 
 
 def read_metrics(paths: list[Path], gaps: list[Gap] | None = None) -> dict[str, Metric]:
